@@ -1,0 +1,1 @@
+"""chroma: automatic colorization of grayscale photographs."""

@@ -1,0 +1,1 @@
+"""Folders of pictures: planning names, journal, workers."""

@@ -1,0 +1,1 @@
+"""Colour mathematics on arrays of shape (..., 3): NumPy only."""

@@ -1,0 +1,1 @@
+"""Extraction of training data to disk, and training."""

@@ -1,0 +1,1 @@
+"""The models that chroma ships, and its demo photographs."""

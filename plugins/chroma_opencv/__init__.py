@@ -1,0 +1,1 @@
+"""Stages that OpenCV computes: dense SIFT, DAISY, edge-aware filters, LAB."""

@@ -1,0 +1,1 @@
+"""The dense sigmoid network, trained and run by TensorFlow."""

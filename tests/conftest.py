@@ -1,0 +1,38 @@
+"""What all tests share: hypothesis profiles, and where the development data lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# One machine may be ten times slower than another: no deadline. Derandomized, so that a failure
+# in CI can be repeated; `--hypothesis-profile=explore` looks further.
+settings.register_profile(
+    "default",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile("default")
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """Return the root of the project."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of development data, or skip where it is absent."""
+    folder = Path(os.environ.get("CHROMA_SHARED", CHECKOUT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip("needs the development data, which are not part of the project")
+    return folder
