@@ -1,0 +1,181 @@
+"""Training samples in streams: shuffled batches, means and spreads, in bounded memory.
+
+A regressor sees `stages.TrainingData` only. `batches` mixes pictures and rows the way a shuffle
+buffer does: pictures come in an order drawn anew for each epoch, a buffer is filled with their rows
+and emptied in random order. Both draws follow from the seed and the epoch, so that an epoch can be
+begun anew at any time. `moments` is one pass in float64 with the pairwise update of Chan, Golub &
+LeVeque ("Updating formulae and a pairwise algorithm for computing sample variances", 1979).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from chroma_core.arrays import FloatArray
+from chroma_core.errors import OptionError, TrainingError
+from chroma_core.stages import Samples, Split, TrainingData
+
+__all__ = ["Moments", "batches", "moments"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Means and standard deviations of a part of the training data.
+
+    Attributes
+    ----------
+    rows : int
+        How many nodes they were taken from.
+    mean, sd : ndarray, shape (D + 1,)
+        Of the D features followed by L*, float64.
+    chroma_mean, chroma_sd : ndarray, shape (2,)
+        Of a* and b*, float64.
+    """
+
+    rows: int
+    mean: FloatArray
+    sd: FloatArray
+    chroma_mean: FloatArray
+    chroma_sd: FloatArray
+
+    @property
+    def scale(self) -> FloatArray:
+        """`sd` with 1 in place of 0, to divide by: a column that never changes stays 0."""
+        return np.where(self.sd > 0, self.sd, 1.0)
+
+    @property
+    def chroma_scale(self) -> FloatArray:
+        """`chroma_sd` with 1 in place of 0."""
+        return np.where(self.chroma_sd > 0, self.chroma_sd, 1.0)
+
+
+def batches(
+    data: TrainingData,
+    split: Split,
+    *,
+    batch: int,
+    seed: int,
+    epoch: int,
+    buffer_rows: int = 200_000,
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+    """Yield the rows of a part once each, shuffled.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Where the samples come from.
+    split : str
+        ``"train"``, ``"validation"`` or ``"card"``.
+    batch : int
+        Rows a batch; the last one of an epoch may be smaller.
+    seed, epoch : int
+        What the order follows from: the same two give the same batches.
+    buffer_rows : int, optional
+        Rows that are mixed with each other; memory is about ``buffer_rows * (D + 3) * 4`` bytes.
+
+    Yields
+    ------
+    features : ndarray, shape (n, D)
+        float32.
+    lightness : ndarray, shape (n,)
+        L* in [0, 100], float32.
+    chroma : ndarray, shape (n, 2)
+        True a* and b*, float32.
+    """
+    if batch < 1 or buffer_rows < 1:
+        raise OptionError(
+            f"batch is {batch} and buffer_rows {buffer_rows}, wanted whole numbers above 0"
+        )
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(data.pictures(split))
+    # A buffer smaller than a batch could never give one.
+    capacity = max(batch, min(buffer_rows, data.rows(split)))
+    features = np.empty((capacity, data.width), dtype=np.float32)
+    rest = np.empty((capacity, 3), dtype=np.float32)
+    filled = 0
+    for sample in data.samples(split, order):
+        taken = 0
+        while taken < len(sample.lightness):
+            count = min(capacity - filled, len(sample.lightness) - taken)
+            source, target = slice(taken, taken + count), slice(filled, filled + count)
+            features[target] = sample.features[source]
+            rest[target, 0] = sample.lightness[source]
+            rest[target, 1:] = sample.chroma[source]
+            taken, filled = taken + count, filled + count
+            if filled < capacity:
+                continue
+            mixed = rng.permutation(filled)
+            whole = filled - filled % batch
+            for start in range(0, whole, batch):
+                chosen = mixed[start : start + batch]
+                yield features[chosen], rest[chosen, 0], rest[chosen, 1:]
+            # What is left over opens the next buffer, so that only an epoch's end is uneven.
+            left = mixed[whole:]
+            filled = len(left)
+            features[:filled], rest[:filled] = features[left], rest[left]
+    mixed = rng.permutation(filled)
+    for start in range(0, filled, batch):
+        chosen = mixed[start : start + batch]
+        yield features[chosen], rest[chosen, 0], rest[chosen, 1:]
+
+
+def moments(data: TrainingData, split: Split) -> Moments:
+    """Return means and standard deviations of a part, in one pass.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Where the samples come from.
+    split : str
+        ``"train"``, ``"validation"`` or ``"card"``.
+
+    Raises
+    ------
+    TrainingError
+        If the part has no rows.
+    """
+    rows = 0
+    mean = np.zeros(data.width + 3)
+    squares = np.zeros(data.width + 3)
+    for block in _blocks(data, split):
+        count = len(block)
+        block_mean = block.mean(axis=0)
+        block_squares = np.square(block - block_mean).sum(axis=0)
+        total = rows + count
+        gap = block_mean - mean
+        mean += gap * (count / total)
+        squares += block_squares + np.square(gap) * (rows * count / total)
+        rows = total
+    if rows == 0:
+        raise TrainingError(f"there are no {split} pictures", hint="add pictures or split anew")
+    sd = np.sqrt(squares / rows)
+    return Moments(rows=rows, mean=mean[:-2], sd=sd[:-2], chroma_mean=mean[-2:], chroma_sd=sd[-2:])
+
+
+_BLOCK_ROWS = 8192
+
+
+def _blocks(data: TrainingData, split: Split) -> Iterator[FloatArray]:
+    """Yield (features, L*, a*, b*) as float64 blocks, shape (n, D + 3), of many pictures each."""
+    waiting: list[Samples] = []
+    rows = 0
+    for sample in data.samples(split):
+        waiting.append(sample)
+        rows += len(sample.lightness)
+        if rows >= _BLOCK_ROWS:
+            yield _stacked(waiting)
+            waiting, rows = [], 0
+    if rows:
+        yield _stacked(waiting)
+
+
+def _stacked(samples: list[Samples]) -> FloatArray:
+    return np.concatenate(
+        [
+            np.column_stack([sample.features, sample.lightness, sample.chroma]).astype(np.float64)
+            for sample in samples
+        ]
+    )
