@@ -66,8 +66,8 @@ class Scene:
     lightness : ndarray, shape (H, W)
         L* in [0, 100] of the gray picture, before any refiner moved it.
     scale : float
-        Pixels of this picture for one pixel of the work picture, at least 1. Radii are given in
-        pixels of the work picture and multiplied by it.
+        Short side of this picture over 256, at least 1. Radii are given in pixels of a picture
+        whose short side is 256 and multiplied by it, so that they mean the same on every scan.
     side : Mapping[str, ndarray]
         What the user gave besides for this picture, each (H, W) or (H, W, C). Empty by default.
     """

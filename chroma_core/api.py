@@ -1,0 +1,306 @@
+"""From names to stages, and from a picture to its colours.
+
+>>> import numpy as np
+>>> from chroma_core import colorize
+>>> gray = np.linspace(0, 1, 64 * 64).reshape(64, 64)
+>>> colorize(gray, features="none", regressor="none").shape
+(64, 64, 3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chroma_core.errors import ModelMismatch, OptionError, PluginError
+from chroma_core.features.concatenated import Concatenated
+from chroma_core.models import Model, load_model, model_for
+from chroma_core.options import describe_options, options_from_text, options_to_text
+from chroma_core.pictures.picture import Picture
+from chroma_core.pictures.read import read_picture
+from chroma_core.pipeline import JoinMethod, Pipeline
+from chroma_core.plugins import find_stage, require_libraries
+from chroma_core.stages import Colorspace, Features, Refiner, Regressor, Role, Stage
+
+__all__ = ["DEFAULT_MODELS", "Settings", "build", "build_refiners", "build_stage", "colorize"]
+
+DEFAULT_MODELS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("local-dense", ("dense", "tf-dense")),
+    ("sift-dense", ("dense", "tf-dense")),
+)
+"""Shipped models, best first, and the regressors that may run them, lightest first."""
+
+DEFAULT_REFINERS = ("intensity",)
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """Options given as text, ``STAGE.OPTION=VALUE``, and which of them were taken.
+
+    Attributes
+    ----------
+    values : dict
+        Stage name to option name to text.
+    """
+
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, str] | Iterable[str] | None) -> Settings:
+        """Read settings from ``["sift.step=8"]`` or ``{"sift.step": "8"}``.
+
+        Raises
+        ------
+        OptionError
+            If an item is not of that form.
+        """
+        items: Iterable[str]
+        if isinstance(settings, Mapping):
+            items = [f"{name}={value}" for name, value in settings.items()]
+        else:
+            items = settings or ()
+        parsed = cls()
+        for item in items:
+            name, equals, value = item.partition("=")
+            stage, dot, option = name.rpartition(".")
+            if not (equals and dot and stage and option):
+                raise OptionError(f"setting {item!r} is not of the form STAGE.OPTION=VALUE")
+            parsed.values.setdefault(stage.strip(), {})[option.strip()] = value
+        return parsed
+
+    def of(self, stage: str) -> dict[str, str]:
+        """Return the settings of a stage, and remember that they were taken."""
+        self.taken.add(stage)
+        return dict(self.values.get(stage, {}))
+
+    def refuse_the_rest(self) -> None:
+        """Raise OptionError if a setting names a stage that is not in use."""
+        for stage in self.values:
+            if stage not in self.taken:
+                used = ", ".join(sorted(self.taken))
+                raise OptionError(f"setting for {stage}, which is not in use", hint=f"used: {used}")
+
+
+def colorize(picture: Any, **pipeline: Any) -> Any:
+    """Colour a gray picture.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (H, W) or (H, W, 3), or a path
+        Encoded gray or sRGB: uint8, uint16, or floats in [0, 1]; or the file that holds it.
+    **pipeline
+        What `build` takes: ``features``, ``regressor``, ``refiner``, ``model``, ``settings``, …
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3)
+        Encoded sRGB in the dtype of the picture.
+    """
+    if isinstance(picture, str | Path):
+        picture = read_picture(picture).pixels
+    elif isinstance(picture, Picture):
+        picture = picture.pixels
+    return build(**pipeline)(np.asarray(picture))
+
+
+def build(
+    *,
+    features: str | Sequence[str] | None = None,
+    regressor: str | None = None,
+    refiner: str | Sequence[str] | None = None,
+    colorspace: str | None = None,
+    model: str | Path | None = None,
+    settings: Mapping[str, str] | Iterable[str] | None = None,
+    join: JoinMethod = "guided",
+    work_size: int | None = None,
+    vividness: float = 1.0,
+) -> Pipeline:
+    """Build a pipeline from the names of its stages.
+
+    Parameters
+    ----------
+    features : str or sequence of str, optional
+        Names, or one text with commas: ``"sift,lightness"``.
+    regressor : str, optional
+        Name. With a model it may be any regressor that runs that model's weights.
+    refiner : str or sequence of str, optional
+        Names in the order of application; the model's own chain where not given.
+    colorspace : str, optional
+        Name; the model's own where not given.
+    model : str or Path, optional
+        Name of a shipped or local model, or its folder. Without it, the shipped model made for
+        these features and this regressor; without those, the best shipped model that can run here.
+    settings : Mapping or iterable of str, optional
+        Options as text, ``"sift.step=8"``.
+    join : {"guided", "bilinear"}, optional
+        How chroma comes to full size.
+    work_size : int, optional
+        Short side of the work picture in pixels, 0 for full size; the model's own where not given.
+    vividness : float, optional
+        1 as shipped, 0 the least vivid.
+
+    Raises
+    ------
+    StageNotFound, OptionError
+        If a name or a value is not known.
+    PluginError
+        If a stage needs a library that is not installed.
+    ModelMismatch
+        If stages or options contradict the model.
+    """
+    chosen = Settings.parse(settings)
+    wanted = _names(features)
+    if model is None and not wanted and regressor is None:
+        model, regressor = _default_model()
+    if model is None and not _needs_model(regressor):
+        pipeline = _without_model(wanted, regressor or "none", colorspace, chosen)
+        refiner = refiner if refiner is not None else ()
+    else:
+        loaded = _load(model, wanted, regressor)
+        pipeline = _with_model(loaded, wanted, colorspace, chosen)
+        if refiner is None:
+            refiners = tuple(
+                _stage("refiner", name, {**dict(text), **chosen.of(name)})
+                for name, text in loaded.refiners
+            )
+            pipeline = _replaced(pipeline, refiners=refiners)
+    if refiner is not None:
+        pipeline = _replaced(pipeline, refiners=build_refiners(refiner, chosen))
+    chosen.refuse_the_rest()
+    return _replaced(
+        pipeline,
+        join=join,
+        work_size=pipeline.work_size if work_size is None else work_size,
+        vividness=vividness,
+    )
+
+
+def build_stage(
+    role: Role, name: str, settings: Mapping[str, str] | Iterable[str] | None = None
+) -> Stage[Any]:
+    """Build one stage by name, with options as text (``"sift.step=8"``)."""
+    chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
+    return _stage(role, name, chosen.of(name))
+
+
+def build_features(
+    names: str | Sequence[str], settings: Settings | Mapping[str, str] | Iterable[str] | None = None
+) -> Features[Any]:
+    """Build one features stage, or several brought to one grid (``"sift,position"``)."""
+    chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
+    stages = [_stage("features", name, chosen.of(name)) for name in _names(names)]
+    return stages[0] if len(stages) == 1 else Concatenated(stages)
+
+
+def build_refiners(
+    names: str | Sequence[str], settings: Settings | Mapping[str, str] | Iterable[str] | None = None
+) -> tuple[Refiner[Any], ...]:
+    """Build refiners by name, in the order of application."""
+    chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
+    return tuple(_stage("refiner", name, chosen.of(name)) for name in _names(names))
+
+
+def _names(names: str | Sequence[str] | None) -> list[str]:
+    if names is None:
+        return []
+    parts = names.split(",") if isinstance(names, str) else names
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _stage(role: Role, name: str, text: Mapping[str, str]) -> Any:
+    stage_type = find_stage(role, name)
+    require_libraries(stage_type)
+    return stage_type(options_from_text(stage_type.Options, text, owner=name))
+
+
+def _needs_model(regressor: str | None) -> bool:
+    """Tell whether a regressor has weights: one that reads no weight format runs without."""
+    if regressor is None:
+        return True
+    found = find_stage("regressor", regressor)
+    return not issubclass(found, Regressor) or bool(found.reads)
+
+
+def _default_model() -> tuple[str, str]:
+    """Return the best shipped model that can run here, and the regressor to run it with."""
+    reasons = []
+    for name, regressors in DEFAULT_MODELS:
+        for regressor in regressors:
+            try:
+                load_model(name, regressor=regressor)
+            except PluginError as error:
+                reasons.append(error)
+            else:
+                return name, regressor
+    raise reasons[0]
+
+
+def _load(model: str | Path | None, features: Sequence[str], regressor: str | None) -> Model:
+    if model is None:
+        model = model_for(features, regressor or "")
+    return load_model(model, regressor=regressor)
+
+
+def _without_model(
+    features: Sequence[str], regressor: str, colorspace: str | None, chosen: Settings
+) -> Pipeline:
+    space: Colorspace[Any] = build_stage("colorspace", colorspace or "lab", chosen)  # type: ignore[assignment, arg-type]  # role says so
+    seen = build_features(features or ["none"], chosen)
+    answer: Regressor[Any] = _stage("regressor", regressor, chosen.of(regressor))
+    return Pipeline(colorspace=space, features=seen, regressor=answer)
+
+
+def _with_model(
+    model: Model, features: Sequence[str], colorspace: str | None, chosen: Settings
+) -> Pipeline:
+    parts = _parts(model.features)
+    if features and list(features) != [part.name for part in parts]:
+        raise ModelMismatch(
+            f"model {model.name} was made for features "
+            f"{','.join(part.name for part in parts)}, not {','.join(features)}",
+            hint="leave --features out, or choose another model",
+        )
+    if colorspace is not None and colorspace != model.colorspace.name:
+        raise ModelMismatch(
+            f"model {model.name} was made in colorspace {model.colorspace.name}, not {colorspace}"
+        )
+    changed = [_with_run_options(part, chosen.of(part.name), model) for part in parts]
+    return Pipeline(
+        colorspace=_with_run_options(model.colorspace, chosen.of(model.colorspace.name), model),
+        features=changed[0] if len(changed) == 1 else Concatenated(changed),
+        regressor=_with_run_options(model.regressor, chosen.of(model.regressor.name), model),
+        work_size=model.work_size,
+        origin={"model": model.name, "model_sha256": model.digest},
+    )
+
+
+def _parts(features: Features[Any]) -> list[Features[Any]]:
+    return list(features.stages) if isinstance(features, Concatenated) else [features]
+
+
+def _with_run_options(stage: Any, text: Mapping[str, str], model: Model) -> Any:
+    """Return the stage with other run options; any other option must stay the model's."""
+    if not text:
+        return stage
+    merged = {**options_to_text(stage.options), **text}
+    options = options_from_text(type(stage.options), merged, owner=stage.name)
+    made_with = options_to_text(stage.options)
+    for described in describe_options(type(stage.options)):
+        before = getattr(stage.options, described.name)
+        after = getattr(options, described.name)
+        if before != after and not described.run:
+            raise ModelMismatch(
+                f"{stage.name}.{described.name} is {text[described.name]}, "
+                f"but model {model.name} was made with {made_with[described.name]}",
+                hint="train a model with this option, or leave it out",
+            )
+    return type(stage)(options).with_weights(stage.weights())
+
+
+def _replaced(pipeline: Pipeline, **changes: Any) -> Pipeline:
+    return replace(pipeline, **changes)

@@ -1,0 +1,513 @@
+"""The way of a picture, readable from top to bottom.
+
+Gray pixels → lightness → work picture → features → regressor → join at full size → refiners →
+merge into the gamut → pixels. What is learnt runs small, on the work picture; what is seen runs at
+full size, in stripes of bounded memory. No stage moves L* unless it says that its law demands it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from chroma_core.arrays import AnyArray, FloatArray, PixelArray
+from chroma_core.errors import ChromaError, InputError, StageError
+from chroma_core.filters.guided import guided_coefficients
+from chroma_core.filters.resize import area_shrink, sample_bilinear
+from chroma_core.options import options_to_text
+from chroma_core.stages import (
+    Colorspace,
+    Features,
+    Grid,
+    Prediction,
+    Refiner,
+    Regressor,
+    Scene,
+    Stage,
+    check_answer,
+)
+
+__all__ = [
+    "JoinedChroma",
+    "Pipeline",
+    "at_nodes",
+    "color_of",
+    "lightness_of",
+    "merge",
+    "predict",
+    "refine",
+    "scene_scale",
+    "stage_text",
+    "work_shape",
+]
+
+JoinMethod = Literal["guided", "bilinear"]
+
+REFERENCE_SIDE = 256
+"""Short side, in pixels, of the picture that radii refer to."""
+
+JOIN_RADIUS = 16
+JOIN_EPSILON = 1e-3
+"""Of the guided join; the best of those tried on predictions at a short side of 256."""
+
+DEFAULT_STEP = 4
+"""Distance of nodes, in pixels, where no features stage has a grid of its own."""
+
+BAND_VALUES = 8_000_000
+"""Most feature values of a per-node regressor's band: 32 MB in float32."""
+
+STRIPE_PIXELS = 1_000_000
+"""Pixels of a stripe at full size, its surroundings left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """The stages, in the order in which a picture meets them.
+
+    Attributes
+    ----------
+    colorspace : Colorspace
+        Gives lightness and takes the colours back to sRGB.
+    features : Features
+        What is seen at the nodes.
+    regressor : Regressor
+        Predicts chroma from it.
+    refiners : tuple of Refiner
+        Applied one after the other.
+    join : {"guided", "bilinear"}
+        How chroma comes to full size: along edges of lightness, or without looking at it.
+    work_size : int
+        Short side of the work picture in pixels; 0 works at full size.
+    vividness : float
+        See `Prediction.at`.
+    origin : Mapping[str, str]
+        Where the stages come from (model, its digest), for provenance.
+    """
+
+    colorspace: Colorspace[Any]
+    features: Features[Any]
+    regressor: Regressor[Any]
+    refiners: tuple[Refiner[Any], ...] = ()
+    join: JoinMethod = "guided"
+    work_size: int = REFERENCE_SIDE
+    vividness: float = 1.0
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse refiners that do not work in this colorspace."""
+        for refiner in self.refiners:
+            if not _speaks(refiner, self.colorspace):
+                raise InputError(
+                    f"refiner {refiner.name} works in {', '.join(refiner.spaces)}, "
+                    f"not in {self.colorspace.name}",
+                    exit_status=2,
+                )
+
+    def __call__(self, pixels: PixelArray, *, side: Mapping[str, AnyArray] | None = None) -> Any:
+        """Colour a picture.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (H, W) or (H, W, 3)
+            Encoded gray or sRGB: uint8, uint16, or floats in [0, 1]. Colour is not looked at.
+        side : Mapping[str, ndarray], optional
+            What the user gives besides, see `Scene.side`.
+
+        Returns
+        -------
+        ndarray, shape (H, W, 3)
+            Encoded sRGB in the dtype of `pixels` (floats: float32).
+
+        Raises
+        ------
+        InputError
+            If `pixels` is no such array.
+        StageError
+            If a stage fails or answers something else than its contract says.
+        """
+        lightness = lightness_of(pixels, self.colorspace)
+        prediction = self.predict_lightness(lightness, side=side)
+        return self.fuse(lightness, prediction, dtype=_output_dtype(pixels.dtype), side=side)
+
+    def predict(self, pixels: PixelArray) -> Prediction:
+        """Predict a* and b* of a picture, at the nodes of the work picture."""
+        return self.predict_lightness(lightness_of(pixels, self.colorspace))
+
+    def predict_lightness(
+        self, lightness: FloatArray, *, side: Mapping[str, AnyArray] | None = None
+    ) -> Prediction:
+        """Predict a* and b* from L*, shape (H, W), at full size."""
+        shape = work_shape(*lightness.shape, self.work_size)
+        work = lightness if shape == lightness.shape else area_shrink(lightness, shape)
+        shrunk = {
+            name: area_shrink(array, shape) if shape != array.shape[:2] else array
+            for name, array in (side or {}).items()
+        }
+        scene = Scene(lightness=_read_only(work), scale=scene_scale(work.shape), side=shrunk)
+        return predict(scene, self.features, self.regressor).at(self.vividness)
+
+    def fuse(
+        self,
+        lightness: FloatArray,
+        prediction: Prediction,
+        *,
+        dtype: Any = np.uint8,
+        side: Mapping[str, AnyArray] | None = None,
+    ) -> PixelArray:
+        """Join predicted chroma with full-size lightness, refine, and go back to sRGB.
+
+        Parameters
+        ----------
+        lightness : ndarray, shape (H, W)
+            L* in [0, 100], float32.
+        prediction : Prediction
+            a* and b* at nodes of the work picture of this size.
+        dtype : dtype, optional
+            uint8, uint16 or float32.
+        side : Mapping[str, ndarray], optional
+            What the user gives besides.
+
+        Returns
+        -------
+        ndarray, shape (H, W, 3)
+            Encoded sRGB.
+        """
+        shape = work_shape(*lightness.shape, self.work_size)
+        joined = JoinedChroma(prediction, lightness, shape, self.join)
+        scene = Scene(
+            lightness=lightness, scale=scene_scale(lightness.shape), side=dict(side or {})
+        )
+        pixels = np.empty((*lightness.shape, 3), dtype=dtype)
+        for inner, outer in _stripes(lightness.shape, self.refiners, scene.scale):
+            stripe = scene.rows(outer.start, outer.stop)
+            chroma = joined(outer.start, outer.stop)
+            color = np.concatenate([stripe.lightness[..., np.newaxis], chroma], axis=-1)
+            color = refine(color, stripe, self.refiners)
+            rows = slice(inner.start - outer.start, inner.stop - outer.start)
+            pixels[inner] = merge(color[rows], self.colorspace, dtype)
+        return pixels
+
+    def refine_pixels(self, pixels: PixelArray) -> PixelArray:
+        """Apply the refiners to a picture that is in colour already, shape (H, W, 3)."""
+        _check_pixels(pixels)
+        if pixels.ndim != 3:
+            raise InputError(f"picture has shape {pixels.shape}, wanted (H, W, 3): it is gray")
+        lightness = lightness_of(pixels, self.colorspace)
+        scene = Scene(lightness=lightness, scale=scene_scale(lightness.shape))
+        refined = np.empty(pixels.shape, dtype=_output_dtype(pixels.dtype))
+        for inner, outer in _stripes(lightness.shape, self.refiners, scene.scale):
+            stripe = scene.rows(outer.start, outer.stop)
+            color = refine(color_of(pixels[outer], self.colorspace), stripe, self.refiners)
+            rows = slice(inner.start - outer.start, inner.stop - outer.start)
+            refined[inner] = merge(color[rows], self.colorspace, refined.dtype)
+        return refined
+
+    def describe(self) -> dict[str, Any]:
+        """Return what made a picture: stages with versions and options, as text."""
+        return {
+            "colorspace": stage_text(self.colorspace),
+            "features": stage_text(self.features),
+            "regressor": stage_text(self.regressor),
+            "refiners": [stage_text(refiner) for refiner in self.refiners],
+            "join": self.join,
+            "work_size": self.work_size,
+            "vividness": self.vividness,
+            **self.origin,
+        }
+
+
+def lightness_of(pixels: PixelArray, colorspace: Colorspace[Any]) -> FloatArray:
+    """Return L* of a picture.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W) or (H, W, 3)
+        Encoded gray or sRGB: uint8, uint16, or floats in [0, 1].
+    colorspace : Colorspace
+        The stage that says what lightness is.
+
+    Returns
+    -------
+    ndarray, shape (H, W)
+        Lightness in [0, 100], float32.
+    """
+    _check_pixels(pixels)
+    _check_depth(pixels, colorspace)
+    if pixels.ndim == 2 and np.issubdtype(pixels.dtype, np.integer):
+        # Every code value has one lightness: 256 or 65,536 conversions instead of one a pixel.
+        codes = np.arange(np.iinfo(pixels.dtype).max + 1) / np.iinfo(pixels.dtype).max
+        gray = np.repeat(codes[:, np.newaxis], 3, axis=1).astype(np.float32)
+        return _from_rgb(colorspace, gray)[..., 0][pixels]
+    lightness = np.empty(pixels.shape[:2], dtype=np.float32)
+    for rows in _plain_stripes(pixels.shape[:2]):
+        lightness[rows] = color_of(pixels[rows], colorspace)[..., 0]
+    return lightness
+
+
+def color_of(pixels: PixelArray, colorspace: Colorspace[Any]) -> FloatArray:
+    """Return lightness and chroma of pixels, shape (..., 3), float32."""
+    rgb = _as_float(pixels)
+    if rgb.ndim == 2:
+        rgb = np.repeat(rgb[..., np.newaxis], 3, axis=-1)
+    return _from_rgb(colorspace, rgb)
+
+
+def work_shape(height: int, width: int, work_size: int) -> tuple[int, int]:
+    """Return the size of the work picture.
+
+    The short side becomes `work_size`; a strip is shrunk further, to at most 4 · work_size² pixels;
+    nothing is enlarged. A `work_size` of 0 means full size.
+    """
+    if work_size <= 0:
+        return height, width
+    shrink = min(1.0, work_size / min(height, width))
+    shrink = min(shrink, (4.0 * work_size**2 / (height * width)) ** 0.5)
+    return max(1, round(height * shrink)), max(1, round(width * shrink))
+
+
+def scene_scale(shape: tuple[int, ...]) -> float:
+    """Return `Scene.scale` of a picture: its short side over 256, at least 1."""
+    return max(1.0, min(shape[0], shape[1]) / REFERENCE_SIDE)
+
+
+def at_nodes(picture: FloatArray, grid: Grid) -> FloatArray:
+    """Return the values of a work picture, (h, w) or (h, w, C), at the nodes of a grid."""
+    return sample_bilinear(picture, grid.row_positions(), grid.col_positions())
+
+
+def predict(scene: Scene, features: Features[Any], regressor: Regressor[Any]) -> Prediction:
+    """Run features and regressor on a work picture.
+
+    A regressor that looks at single nodes is fed bands of rows, so that memory stays bounded
+    whatever the size of the work picture.
+    """
+    height, width = scene.lightness.shape
+    grid = features.grid(height, width) or Grid.regular(height, width, DEFAULT_STEP)
+    rows = grid.rows
+    if regressor.per_node:
+        rows = max(1, min(rows, BAND_VALUES // (grid.cols * max(1, features.width + 1))))
+    bands = [
+        _predict_band(scene, grid.band(start, min(start + rows, grid.rows)), features, regressor)
+        for start in range(0, grid.rows, rows)
+    ]
+    if len(bands) == 1:
+        return bands[0]
+    confidence = [band.confidence for band in bands if band.confidence is not None]
+    return Prediction(
+        chroma=np.concatenate([band.chroma for band in bands]),
+        grid=grid,
+        confidence=np.concatenate(confidence) if len(confidence) == len(bands) else None,
+        decode=bands[0].decode,
+    )
+
+
+def _predict_band(
+    scene: Scene, grid: Grid, features: Features[Any], regressor: Regressor[Any]
+) -> Prediction:
+    vectors = _asked(features, features.extract, scene, grid)
+    check_answer(features, "extract", vectors, (*grid.shape, features.width))
+    lightness = at_nodes(scene.lightness, grid)
+    prediction = _asked(regressor, regressor.predict, vectors, lightness, grid)
+    if not isinstance(prediction, Prediction):
+        raise StageError(
+            f"regressor {regressor.name}: predict is a {type(prediction).__name__}, "
+            "wanted a Prediction"
+        )
+    check_answer(regressor, "chroma", prediction.chroma, (*prediction.grid.shape, 2))
+    return prediction
+
+
+class JoinedChroma:
+    """Bring predicted chroma to full size; calling it with a run of rows gives their chroma.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        a* and b* at nodes of the work picture.
+    lightness : ndarray, shape (H, W)
+        L* at full size.
+    shape : tuple of int
+        Size of the work picture.
+    join : {"guided", "bilinear"}
+        ``guided``: the fast guided filter (He & Sun, "Fast Guided Filter", 2015): coefficients are
+        computed on the work picture, brought to full size, and applied to full-size lightness.
+        ``bilinear``: interpolation between the nodes.
+    """
+
+    def __init__(
+        self,
+        prediction: Prediction,
+        lightness: FloatArray,
+        shape: tuple[int, int],
+        join: JoinMethod = "guided",
+    ) -> None:
+        self._lightness = lightness
+        self._size = shape
+        self._grid = prediction.grid
+        self._chroma = prediction.chroma.astype(np.float32, copy=False)
+        self._guided = join == "guided"
+        if self._guided:
+            work = lightness if shape == lightness.shape else area_shrink(lightness, shape)
+            on_pixels = self._at(np.arange(shape[0]), np.arange(shape[1]))
+            radius = max(1, round(JOIN_RADIUS * min(shape) / REFERENCE_SIDE))
+            self._slope, self._offset = guided_coefficients(
+                on_pixels, work / np.float32(100), radius, JOIN_EPSILON
+            )
+
+    def __call__(self, start: int, stop: int) -> FloatArray:
+        """Return a* and b* of rows `start` to `stop`, shape (stop - start, W, 2), float32."""
+        height, width = self._lightness.shape
+        rows = (np.arange(start, stop) + 0.5) * (self._size[0] / height) - 0.5
+        cols = (np.arange(width) + 0.5) * (self._size[1] / width) - 0.5
+        if not self._guided:
+            return self._at(rows, cols)
+        guide = self._lightness[start:stop, :, np.newaxis] / np.float32(100)
+        chroma = sample_bilinear(self._slope, rows, cols).astype(np.float32, copy=False)
+        chroma *= guide
+        chroma += sample_bilinear(self._offset, rows, cols)
+        return chroma
+
+    def _at(self, rows: AnyArray, cols: AnyArray) -> FloatArray:
+        grid = self._grid
+        return sample_bilinear(
+            self._chroma,
+            (rows - grid.origin[0]) / grid.step[0],
+            (cols - grid.origin[1]) / grid.step[1],
+        )
+
+
+def refine(color: FloatArray, scene: Scene, refiners: tuple[Refiner[Any], ...]) -> FloatArray:
+    """Apply refiners one after the other; L* stays unless a refiner says that it moves it.
+
+    Parameters
+    ----------
+    color : ndarray, shape (H, W, 3)
+        L*, a*, b*.
+    scene : Scene
+        The gray picture, same rows.
+    """
+    for refiner in refiners:
+        refined = _asked(refiner, refiner.refine, _read_only(color), scene)
+        check_answer(refiner, "refine", refined, color.shape)
+        if not refiner.moves_lightness:
+            refined = np.concatenate([color[..., :1], refined[..., 1:]], axis=-1)
+        color = refined.astype(np.float32, copy=False)
+    return color
+
+
+def merge(color: FloatArray, colorspace: Colorspace[Any], dtype: Any) -> PixelArray:
+    """Map into the gamut at constant lightness and hue, and encode.
+
+    Parameters
+    ----------
+    color : ndarray, shape (H, W, 3)
+        Lightness and chroma.
+    colorspace : Colorspace
+        The stage that takes them to sRGB.
+    dtype : dtype
+        uint8, uint16 or float32 of the result.
+    """
+    rgb = _asked(colorspace, colorspace.to_rgb, colorspace.into_gamut(color))
+    check_answer(colorspace, "to_rgb", rgb, color.shape)
+    # What is left outside is rounding: at most the mapping's tolerance.
+    rgb = np.clip(rgb, 0.0, 1.0)
+    if np.issubdtype(dtype, np.floating):
+        return rgb.astype(np.float32, copy=False)
+    return np.asarray(np.rint(rgb * np.iinfo(dtype).max).astype(dtype))
+
+
+def stage_text(stage: Stage[Any]) -> dict[str, Any]:
+    """Return name, version and options of a stage as text; of several, one by one."""
+    parts = getattr(stage, "stages", None)
+    if parts is not None:
+        return {"name": stage.name, "stages": [stage_text(part) for part in parts]}
+    return {
+        "name": stage.name,
+        "version": stage.version,
+        "options": options_to_text(stage.options),
+    }
+
+
+def _speaks(refiner: Refiner[Any], colorspace: Colorspace[Any]) -> bool:
+    return colorspace.name in refiner.spaces or any(
+        colorspace.name.startswith(f"{space}-") for space in refiner.spaces
+    )
+
+
+def _asked(stage: Stage[Any], method: Any, *arguments: Any) -> Any:
+    """Call a stage; an error that is not chroma's own is told with the stage's name."""
+    try:
+        return method(*arguments)
+    except (ChromaError, MemoryError):
+        raise
+    except Exception as error:
+        story = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise StageError(f"{stage.role} {stage.name} failed: {story}") from error
+
+
+def _from_rgb(colorspace: Colorspace[Any], rgb: FloatArray) -> FloatArray:
+    color = _asked(colorspace, colorspace.from_rgb, _read_only(rgb))
+    return check_answer(colorspace, "from_rgb", color, rgb.shape)
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_pixels(pixels: PixelArray) -> None:
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not shaped or 0 in pixels.shape:
+        raise InputError(f"picture has shape {pixels.shape}, wanted (H, W) or (H, W, 3)")
+    if pixels.dtype in (np.uint8, np.uint16):
+        return
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise InputError(f"picture has dtype {pixels.dtype}, wanted uint8, uint16 or floats")
+    bad = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
+    if bad:
+        raise InputError(f"picture holds {bad} values that are NaN or infinite")
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0.0 or high > 1.0:
+        raise InputError(f"picture goes from {low:g} to {high:g}, wanted floats in [0, 1]")
+
+
+def _check_depth(pixels: PixelArray, colorspace: Colorspace[Any]) -> None:
+    most = getattr(colorspace, "max_depth", None)
+    if most is not None and pixels.dtype.itemsize * 8 > most:
+        raise InputError(
+            f"colorspace {colorspace.name} is exact to {most} bits only, and the picture has more",
+            hint="--colorspace lab",
+        )
+
+
+def _as_float(pixels: PixelArray) -> FloatArray:
+    if np.issubdtype(pixels.dtype, np.integer):
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    return pixels.astype(np.float32, copy=False)
+
+
+def _output_dtype(dtype: Any) -> Any:
+    return dtype if dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+
+
+def _plain_stripes(shape: tuple[int, ...]) -> Iterator[slice]:
+    rows = max(1, STRIPE_PIXELS // shape[1])
+    for start in range(0, shape[0], rows):
+        yield slice(start, min(start + rows, shape[0]))
+
+
+def _stripes(
+    shape: tuple[int, ...], refiners: tuple[Refiner[Any], ...], scale: float
+) -> Iterator[tuple[slice, slice]]:
+    """Yield rows to make, and rows to make them from: wider by what the refiners look at."""
+    reaches = [refiner.reach(scale) for refiner in refiners]
+    whole = any(reach is None for reach in reaches)
+    margin = shape[0] if whole else sum(reach for reach in reaches if reach is not None)
+    rows = shape[0] if whole else max(1, STRIPE_PIXELS // shape[1], margin)
+    for start in range(0, shape[0], rows):
+        stop = min(start + rows, shape[0])
+        yield slice(start, stop), slice(max(0, start - margin), min(shape[0], stop + margin))
