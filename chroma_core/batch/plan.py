@@ -1,0 +1,321 @@
+"""What will be written, known before anything is: every input with its output.
+
+Two inputs with one output, an output that is an input, and a name that leaves the folder are
+refused here, so that a long run cannot end in a loss that was to be seen at its start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from chroma_core.errors import PictureError
+from chroma_core.pictures.names import (
+    PICTURE_SUFFIXES,
+    RESULT_SUFFIX,
+    comparable_name,
+    format_of_suffix,
+    is_earlier_result,
+    output_path,
+)
+
+__all__ = ["Collisions", "Job", "OverwriteRule", "find_pictures", "plan"]
+
+OverwriteRule = Literal["never", "older", "always"]
+"""Which outputs that exist are made anew: none, those older than their input, all."""
+
+Collisions = Literal["refuse", "keep-extension"]
+"""What to do with ``a.jpg`` and ``a.png`` that would both give ``a.png``."""
+
+_NOT_READ = frozenset(
+    [
+        ".fits",
+        ".fit",
+        ".eps",
+        ".psd",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".exr",
+        ".hdr",
+        ".jxl",
+        ".svg",
+        ".tga",
+    ]
+)
+"""Pictures that are not read: a scan names them, so that nobody thinks they were done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One picture to make.
+
+    Attributes
+    ----------
+    input, output : Path
+        What to read, and where the result goes.
+    exists : bool
+        Whether the output is there already and shall stay as it is.
+    """
+
+    input: Path
+    output: Path
+    exists: bool = False
+
+
+def plan(
+    inputs: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    recursive: bool = False,
+    format: str | None = None,
+    suffix: str = RESULT_SUFFIX,
+    overwrite: OverwriteRule = "never",
+    collisions: Collisions = "refuse",
+    follow_links: bool = False,
+) -> list[Job]:
+    """Return what is to be done, in a fixed order, with every output's name.
+
+    Parameters
+    ----------
+    inputs : sequence of paths
+        Pictures, folders, and patterns such as ``scans/*.tif`` that the shell left alone.
+    output : path, optional
+        A folder, or for one picture a file. Without it, results lie beside their inputs.
+    recursive : bool, optional
+        Whether to look into the folders of folders; results then lie in folders of the same names.
+    format : str, optional
+        Format of all results; by default each input's own.
+    suffix : str, optional
+        What stands before the extension of a result beside its input.
+    overwrite : {"never", "older", "always"}, optional
+        Which outputs that exist are made anew.
+    collisions : {"refuse", "keep-extension"}, optional
+        With ``keep-extension`` inputs that differ by extension alone keep it: ``a.jpg.png``.
+    follow_links : bool, optional
+        Whether a recursive scan enters folders that are symbolic links.
+
+    Raises
+    ------
+    PictureError
+        ``no-input`` if there is nothing, ``collision`` if two inputs have one output (both are
+        named), ``is-input`` if an output is one of the inputs, ``exists`` if a single picture's
+        output is there already.
+    """
+    single = len(inputs) == 1 and not _is_folder(inputs[0]) and not _is_pattern(inputs[0])
+    if single and output is not None and not _means_folder(output):
+        jobs = [Job(input=Path(inputs[0]), output=Path(output))]
+    else:
+        jobs = []
+        for given in inputs:
+            for found, below in _expand(given, recursive, suffix, follow_links, output):
+                target = output_path(found, output, suffix, format, below=below)
+                jobs.append(Job(input=found, output=target))
+    jobs = _without_repeats(jobs)
+    jobs = _apart(jobs, collisions)
+    _refuse_inputs_as_outputs(jobs)
+    jobs = [replace(job, exists=_stays(job, overwrite)) for job in jobs]
+    if single and jobs[0].exists and overwrite == "never":
+        raise PictureError(
+            "the output is there already",
+            kind="exists",
+            path=str(jobs[0].output),
+            hint="choose another name, or --overwrite always",
+        )
+    return jobs
+
+
+def find_pictures(
+    folder: str | os.PathLike[str],
+    *,
+    recursive: bool = False,
+    suffix: str = RESULT_SUFFIX,
+    follow_links: bool = False,
+) -> Iterator[Path]:
+    """Yield what has a picture's name in a folder, sorted; earlier results are left out.
+
+    Pipes, broken links and the like are yielded too if they have such a name: reading them says
+    what they are, and nothing that looks like a picture is passed over in silence.
+    """
+    yield from _scan(Path(folder), recursive, suffix, follow_links, set())
+
+
+def _scan(
+    folder: Path, recursive: bool, suffix: str, follow_links: bool, seen: set[tuple[int, int]]
+) -> Iterator[Path]:
+    """Yield pictures of one folder, then of those in it."""
+    try:
+        status = os.stat(folder)
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        raise PictureError(
+            f"the folder cannot be read: {error.strerror}", kind="no-input", path=str(folder)
+        ) from error
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    folders = []
+    for entry in listed:
+        if _entry_is_folder(entry, follow_links):
+            folders.append(folder / entry.name)
+            continue
+        extension = os.path.splitext(entry.name)[1].lower()
+        named = extension in PICTURE_SUFFIXES or extension in _NOT_READ
+        if named and not is_earlier_result(entry.name, suffix):
+            yield folder / entry.name
+    if recursive:
+        for inner in folders:
+            yield from _scan(inner, recursive, suffix, follow_links, seen)
+
+
+def _entry_is_folder(entry: os.DirEntry[str], follow_links: bool) -> bool:
+    """Return whether an entry is a folder that a scan may enter."""
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return not entry.name.startswith(".")
+        return follow_links and entry.is_symlink() and entry.is_dir()
+    except OSError:
+        return False
+
+
+def _expand(
+    given: str | os.PathLike[str],
+    recursive: bool,
+    suffix: str,
+    follow_links: bool,
+    output: str | os.PathLike[str] | None,
+) -> list[tuple[Path, Path]]:
+    """Return the pictures that one argument stands for, with the folders between."""
+    if _is_folder(given):
+        folder = Path(given)
+        skipped = Path(output).resolve() if output is not None else None
+        found = []
+        for path in find_pictures(
+            folder, recursive=recursive, suffix=suffix, follow_links=follow_links
+        ):
+            # Results of an earlier run in a folder below the scanned one are no inputs either.
+            inside = skipped is not None and skipped in path.resolve().parents
+            if inside and skipped != folder.resolve():
+                continue
+            found.append((path, path.parent.relative_to(folder)))
+        if not found:
+            raise PictureError(
+                "there are no pictures in this folder",
+                kind="no-input",
+                path=str(given),
+                hint="name another, or --recursive to look into its folders",
+            )
+        return found
+    if _is_pattern(given):
+        matches = sorted(glob.glob(str(given), recursive=True), key=os.fsencode)
+        files = [Path(m) for m in matches if not _is_folder(m) and not is_earlier_result(m, suffix)]
+        if not files:
+            raise PictureError("no picture fits this pattern", kind="no-input", path=str(given))
+        return [(path, Path()) for path in files]
+    return [(Path(given), Path())]
+
+
+def _is_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a folder."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_pattern(path: str | os.PathLike[str]) -> bool:
+    """Return whether an argument is a pattern, not the name of something that is there."""
+    return glob.has_magic(str(path)) and not os.path.lexists(path)
+
+
+def _means_folder(output: str | os.PathLike[str]) -> bool:
+    """Return whether an output for one picture names a folder."""
+    text = os.fspath(output)
+    ends = text.endswith(os.sep) or bool(os.altsep and text.endswith(os.altsep))
+    return ends or _is_folder(output) or format_of_suffix(output) is None
+
+
+def _without_repeats(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs without those named twice by the same path."""
+    kept: dict[tuple[Path, Path], Job] = {}
+    for job in jobs:
+        kept.setdefault((Path(os.path.abspath(job.input)), job.output), job)
+    return list(kept.values())
+
+
+def _key(path: Path) -> str:
+    """Return what two outputs share that some file system takes for one."""
+    parts = Path(os.path.abspath(path)).parts
+    return "/".join(comparable_name(part) for part in parts)
+
+
+def _apart(jobs: list[Job], collisions: Collisions) -> list[Job]:
+    """Return the jobs with different outputs, or refuse."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(_key(job.output), []).append(job)
+    clashes = [group for group in groups.values() if len(group) > 1]
+    if clashes and collisions == "keep-extension":
+        crowded = {job.input for group in clashes for job in group}
+        renamed = [
+            replace(job, output=job.output.with_name(job.input.name + job.output.suffix))
+            if job.input in crowded
+            else job
+            for job in jobs
+        ]
+        return _apart(renamed, "refuse")
+    for group in clashes:
+        first, second = group[0].input, group[1].input
+        raise PictureError(
+            f"two pictures would have one output, {group[0].output.name}: {first} and {second}",
+            kind="collision",
+            path=str(second),
+            hint="--collisions keep-extension, or run them one by one",
+        )
+    return jobs
+
+
+def _refuse_inputs_as_outputs(jobs: list[Job]) -> None:
+    """Refuse if an output is one of the inputs, by any name."""
+    identities = {}
+    for job in jobs:
+        with contextlib.suppress(OSError, ValueError):
+            status = os.stat(job.input)
+            identities[status.st_dev, status.st_ino] = job.input
+    paths = {_key(job.input): job.input for job in jobs}
+    for job in jobs:
+        same = paths.get(_key(job.output))
+        with contextlib.suppress(OSError, ValueError):
+            status = os.stat(job.output)
+            same = identities.get((status.st_dev, status.st_ino), same)
+        if same is not None:
+            raise PictureError(
+                f"the output of {job.input} would be the input {same}",
+                kind="is-input",
+                path=str(job.output),
+                hint="originals are never written over: choose another output",
+            )
+
+
+def _stays(job: Job, overwrite: OverwriteRule) -> bool:
+    """Return whether an output that exists is left as it is."""
+    if overwrite == "always" or not os.path.lexists(job.output):
+        return False
+    if overwrite == "never":
+        return True
+    try:
+        return os.stat(job.output).st_mtime_ns >= os.stat(job.input).st_mtime_ns
+    except OSError:
+        return False

@@ -1,0 +1,164 @@
+"""Files that are whole or not there.
+
+A file is written under a hidden name in its own folder, flushed to the disk, and only then given
+its name: by ``link``, which fails if the name is taken, or by ``replace``. So a name never stands
+for half a file, also after the process is killed, and nothing is written over unasked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from chroma_core.errors import PictureError
+
+__all__ = [
+    "PART_SUFFIX",
+    "Overwrite",
+    "refuse_existing",
+    "remove_leftovers",
+    "sync_folder",
+    "write_bytes_atomically",
+    "write_error",
+]
+
+Overwrite = Literal["never", "always"]
+"""Whether a file that exists may be replaced."""
+
+PART_SUFFIX = ".chroma-part"
+"""How hidden names of files in the making end."""
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_bytes_atomically(
+    path: str | os.PathLike[str],
+    data: bytes | bytearray | memoryview,
+    overwrite: Overwrite = "never",
+    *,
+    verify: Callable[[Path], None] | None = None,
+) -> Path:
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Name of the file. A symbolic link of that name is replaced, never followed.
+    data : bytes
+        What the file shall hold.
+    overwrite : {"never", "always"}, optional
+        Whether a file of that name may be replaced.
+    verify : callable, optional
+        Called with the hidden file before it gets its name; what it raises stops the writing.
+
+    Raises
+    ------
+    PictureError
+        ``exists`` if there is such a file, ``io`` if the disk is full or fails, and ``io`` with
+        exit status 73 where the folder may not be written to.
+    """
+    target = Path(path)
+    if overwrite == "never":
+        refuse_existing(target)
+    part = target.parent / f".{secrets.token_hex(8)}{PART_SUFFIX}"
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(part, flags | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            view = memoryview(data).cast("B") if len(data) else memoryview(b"")
+            done = 0
+            while done < len(view):
+                done += os.write(descriptor, view[done : done + (1 << 26)])
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if verify is not None:
+            verify(part)
+        _give_name(part, target, overwrite)
+    except OSError as error:
+        if isinstance(error, PictureError):
+            raise
+        raise write_error(error, target) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+    return target
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise PictureError ``exists`` if there is a file, or a link, of this name."""
+    if os.path.lexists(path):
+        raise PictureError(
+            "the output is there already",
+            kind="exists",
+            path=str(path),
+            hint="choose another name, or --overwrite always",
+        )
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Flush a folder's names to the disk, where the system can."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> int:
+    """Remove files in the making that a killed process left; return how many.
+
+    Only to be called by who holds the folder's lock.
+    """
+    removed = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            ours = entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)
+            if ours and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+                    removed += 1
+    return removed
+
+
+def write_error(error: OSError, path: Path) -> PictureError:
+    """Return what the system says of a failed writing as one of our errors."""
+    why = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        hint = "free some space; what is finished stays, and the same command goes on from there"
+        return PictureError(f"cannot be written: {why}", kind="io", path=str(path), hint=hint)
+    if error.errno in _NOT_ALLOWED:
+        hint = "name a folder that exists and that you may write to"
+        return PictureError(
+            f"cannot be written: {why}", kind="io", path=str(path), hint=hint, exit_status=73
+        )
+    return PictureError(f"cannot be written: {why}", kind="io", path=str(path), hint="try again")
+
+
+def _give_name(part: Path, target: Path, overwrite: Overwrite) -> None:
+    """Let the finished file be known by its name."""
+    if overwrite == "always":
+        os.replace(part, target)
+        return
+    try:
+        os.link(part, target, follow_symlinks=False)
+    except FileExistsError:
+        refuse_existing(target)
+        raise
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LINKS:
+            raise
+        # FAT and some network shares have no hard links: a look, then a rename, is all they give.
+        refuse_existing(target)
+        os.replace(part, target)
