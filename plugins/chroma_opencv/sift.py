@@ -4,14 +4,13 @@ The descriptor is step 6 of Lowe, "Distinctive Image Features from Scale-Invaria
 2004: 4 x 4 cells of 8 gradient directions, 128 numbers. Detected keypoints cover less than one
 pixel in a hundred, and colour is wanted everywhere, so the descriptor is computed on a grid of
 nodes, the way of Liu, Yuen & Torralba, "SIFT Flow", ECCV 2008. OpenCV computes it; what lies around
-that (bands, scales, orientation, RootSIFT) is ours.
+that (tiles, scales, orientation, RootSIFT) is ours.
 
 Facts of OpenCV's `SIFT.compute` that this file stands on, each with a test:
 
 - A cell is 1.5 times `KeyPoint.size` wide; samples within 5.3 times the size count.
 - `KeyPoint.angle` is -1 unless it is given, and -1 turns the patch by one degree: upright is 0.
-- Positions are rounded to whole pixels, half to even, so that rounding depends on where a band
-  starts: nodes are rounded here, before OpenCV sees them.
+- Positions are rounded to whole pixels; nodes are rounded here, before OpenCV sees them.
 - Samples outside the picture are skipped, keypoints at the border are kept, and order is kept.
 - Values are whole numbers in 0..255.
 """
@@ -19,7 +18,6 @@ Facts of OpenCV's `SIFT.compute` that this file stands on, each with a test:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,17 +28,15 @@ from chroma_core.arrays import FloatArray, IntArray
 from chroma_core.errors import OptionError
 from chroma_core.options import Options, option
 from chroma_core.stages import Column, Features, Grid, Scene
+from chroma_opencv.tiles import code_values, nearest_pixels, tiles
 
-__all__ = ["SiftFeatures", "SiftOptions", "code_values"]
+__all__ = ["SiftFeatures", "SiftOptions"]
 
 WIDTH = 128
 """Numbers a descriptor."""
 
 SHRINK_FROM = 16.0
 """Cells of this many pixels and more are computed on a shrunken picture."""
-
-DESCRIPTORS_A_BAND = 65_536
-"""Descriptors computed at once: 32 MiB of float32."""
 
 BLUR = math.sqrt(1.6**2 - 0.5**2)
 """From the 0.5 px a picture is taken to be blurred by to SIFT's 1.6 px (Lowe 2004, section 3.3)."""
@@ -78,8 +74,7 @@ class SiftFeatures(Features[SiftOptions]):
     that they are 8 to 16 px there: that is as cheap as small cells, and takes the wider smoothing
     that Lowe's scale space gives to wide cells.
 
-    Memory is bounded: nodes are worked in bands of rows, each with the rows around it that its
-    descriptors see, and the numbers do not depend on the bands.
+    Memory is bounded beside the answer: about a megapixel of the picture is worked at once.
     """
 
     name = "sift"
@@ -119,25 +114,27 @@ class SiftFeatures(Features[SiftOptions]):
             gives zeros.
         """
         answer = np.empty((*grid.shape, self.width), dtype=np.float32)
-        sizes_by_factor: dict[int, list[int]] = {}
         for index, cell in enumerate(self.options.sizes):
-            sizes_by_factor.setdefault(_shrink_factor(cell), []).append(index)
-        for factor, indices in sizes_by_factor.items():
-            cells = [self.options.sizes[index] / factor for index in indices]
-            rows = _nearest_pixels(grid.row_positions(), scene.lightness.shape[0], factor)
-            cols = _nearest_pixels(grid.col_positions(), scene.lightness.shape[1], factor)
-            for start, stop in _bands(rows, len(cols) * len(cells)):
-                codes, top = _cut(scene.lightness, rows[start:stop], cells, factor)
-                for index, cell in zip(indices, cells, strict=True):
-                    block = self._describe(codes, rows[start:stop] - top, cols, cell)
-                    answer[start:stop, :, WIDTH * index : WIDTH * (index + 1)] = block
+            factor = _shrink_factor(cell)
+            height, width = (-(-length // factor) for length in scene.lightness.shape)
+            rows = nearest_pixels((grid.row_positions() + 0.5) / factor - 0.5, height)
+            cols = nearest_pixels((grid.col_positions() + 0.5) / factor - 0.5, width)
+            size = cell / factor / 1.5
+            # Samples reach 5.3 sizes; 8 px more for the blur and the gradient. The window that
+            # assigns an orientation (2.25 sizes) is smaller.
+            margin = math.ceil(5.3 * size) + 8
+            block = answer[..., WIDTH * index : WIDTH * (index + 1)]
+            for tile in tiles(rows, len(cols), (height, width), margin):
+                top, bottom = tile.picture.start * factor, tile.picture.stop * factor
+                codes = code_values(_shrink(scene.lightness[top:bottom], factor))
+                in_tile = rows[tile.nodes] - tile.picture.start
+                block[tile.nodes] = self._describe(codes, in_tile, cols, size)
         return answer
 
-    def _describe(self, codes: Codes, rows: IntArray, cols: IntArray, cell: float) -> FloatArray:
+    def _describe(self, codes: Codes, rows: IntArray, cols: IntArray, size: float) -> FloatArray:
         """Return the descriptors of one size, shape (len(rows), len(cols), 128)."""
         import cv2
 
-        size = cell / 1.5
         if self.options.orientation == "assigned":
             angles = _assigned_angles(codes, rows, cols, size)
         else:
@@ -156,52 +153,9 @@ class SiftFeatures(Features[SiftOptions]):
         return np.asarray(block, dtype=np.float32).reshape(len(rows), len(cols), WIDTH)
 
 
-def code_values(lightness: FloatArray) -> Codes:
-    """Return L* in [0, 100] as the 256 levels that SIFT and DAISY read.
-
-    Parameters
-    ----------
-    lightness : ndarray, any shape
-        L*; what lies outside [0, 100] is clipped.
-
-    Returns
-    -------
-    ndarray of uint8, same shape
-        ``rint(2.55 * L*)``.
-    """
-    scaled = np.rint(np.clip(lightness, 0, 100) * np.float32(2.55))
-    return np.asarray(scaled, dtype=np.uint8)
-
-
 def _shrink_factor(cell: float) -> int:
     """Return the power of two that leaves a wide cell 8 to 16 px, 1 for a small one."""
     return 1 if cell < SHRINK_FROM else int(2 ** math.floor(math.log2(cell / 8)))
-
-
-def _nearest_pixels(positions: FloatArray, length: int, factor: int) -> IntArray:
-    """Return the pixel of the shrunken picture that each position lies in or next to."""
-    shrunken = (positions + 0.5) / factor - 0.5
-    last = -(-length // factor) - 1
-    return np.clip(np.floor(shrunken + 0.5), 0, last).astype(np.int64)
-
-
-def _bands(rows: IntArray, descriptors_a_row: int) -> Iterator[tuple[int, int]]:
-    height = max(1, DESCRIPTORS_A_BAND // descriptors_a_row)
-    for start in range(0, len(rows), height):
-        yield start, min(start + height, len(rows))
-
-
-def _cut(
-    lightness: FloatArray, rows: IntArray, cells: list[float], factor: int
-) -> tuple[Codes, int]:
-    """Return the rows of the shrunken picture that these nodes see, and where they begin."""
-    size = max(cells) / 1.5
-    # Samples reach 5.3 sizes; 8 px more for the blur and the gradient. The window that assigns an
-    # orientation (2.25 sizes) is smaller.
-    margin = math.ceil(5.3 * size) + 8
-    top = max(0, int(rows.min()) - margin)
-    stop = (int(rows.max()) + margin + 1) * factor
-    return code_values(_shrink(lightness[top * factor : stop], factor)), top
 
 
 def _shrink(lightness: FloatArray, factor: int) -> FloatArray:
