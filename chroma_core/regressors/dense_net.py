@@ -51,6 +51,7 @@ __all__ = [
     "Start",
     "forward",
     "glorot_start",
+    "in_blocks",
     "join_files",
     "nets_of_weights",
     "orthogonal_tanh_start",
@@ -270,24 +271,15 @@ def forward(
     ]
     last_weight = (layers.weights[-1] * net.target_sd[:, np.newaxis]).T.astype(np.float32)
     last_bias = (layers.biases[-1] * net.target_sd + net.target_mean).astype(np.float32)
-    input_mean = net.input_mean.astype(np.float32)
-    input_scale = (1 / net.input_sd.astype(np.float64)).astype(np.float32)
+    mean = net.input_mean.astype(np.float32)
+    scale = (1 / net.input_sd.astype(np.float64)).astype(np.float32)
+    block = max(1, min(block, len(features)))
+    buffers = np.empty((2, block, hidden[0][1].size), dtype=np.float32)
 
-    count, width = features.shape
-    units = hidden[0][1].size
-    block = max(1, min(block, count))
-    inputs = np.empty((block, input_mean.size), dtype=np.float32)
-    buffers = np.empty((2, block, units), dtype=np.float32)
-    answer = np.empty((count, last_bias.size), dtype=np.float32)
-    for start in range(0, count, block):
-        stop = min(start + block, count)
-        rows = stop - start
-        state = inputs[:rows]
-        state[:, :width] = features[start:stop]
-        if lightness is not None:
-            state[:, width] = lightness[start:stop]
-        state -= input_mean
-        state *= input_scale
+    def compute(state: FloatArray) -> FloatArray:
+        rows = len(state)
+        state -= mean
+        state *= scale
         for index, (weight, bias) in enumerate(hidden):
             state = np.matmul(state, weight, out=buffers[index % 2, :rows])
             state += bias
@@ -299,8 +291,50 @@ def forward(
                     np.exp(state, out=state)
                 state += 1
                 np.reciprocal(state, out=state)
-        np.matmul(state, last_weight, out=answer[start:stop])
-        answer[start:stop] += last_bias
+        return state @ last_weight + last_bias
+
+    return in_blocks(compute, net, features, lightness, block=block)
+
+
+def in_blocks(
+    compute: Callable[[FloatArray], FloatArray],
+    net: DenseNet,
+    features: FloatArray,
+    lightness: FloatArray | None,
+    *,
+    block: int,
+) -> FloatArray:
+    """Call `compute` with some rows of inputs at a time and return all answers.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes inputs, shape (rows, inputs), float32 and not standardised, which it may write into
+        and must not keep; gives (rows, outputs).
+    net : DenseNet
+        The net, for the numbers of inputs and outputs.
+    features : ndarray, shape (n, D)
+        Features, any real dtype.
+    lightness : ndarray, shape (n,), or None
+        The last input, if the net has it.
+    block : int
+        Rows at a time.
+
+    Returns
+    -------
+    ndarray, shape (n, outputs)
+        float32.
+    """
+    count, width = features.shape
+    inputs = np.empty((max(1, min(block, count)), net.input_mean.size), dtype=np.float32)
+    answer = np.empty((count, net.target_mean.size), dtype=np.float32)
+    for start in range(0, count, block):
+        stop = min(start + block, count)
+        rows = inputs[: stop - start]
+        rows[:, :width] = features[start:stop]
+        if lightness is not None:
+            rows[:, width] = lightness[start:stop]
+        answer[start:stop] = compute(rows)
     return answer
 
 
