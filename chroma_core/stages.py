@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from chroma_core.arrays import AnyArray, FloatArray, IntArray
+from chroma_core.arrays import AnyArray, FloatArray, IntArray, PixelArray
 from chroma_core.errors import ContractError
 from chroma_core.options import NoOptions, Options
 
@@ -350,6 +350,30 @@ class Features(Stage[OptionsT]):
         ndarray, shape (rows, cols, width)
             float32, finite.
         """
+
+    def draw(self, scene: Scene) -> tuple[PixelArray, str]:
+        """Draw what the stage sees, for people: here its grid, a red dot on each node.
+
+        Parameters
+        ----------
+        scene : Scene
+            The gray picture, at the size in which it is to be drawn.
+
+        Returns
+        -------
+        tuple of ndarray, shape (H, W, 3), uint8 encoded sRGB, and str
+            The drawing, and what it shows in words.
+        """
+        height, width = scene.lightness.shape
+        shade = np.rint(scene.lightness * 2.55).astype(np.uint8)
+        drawing = np.repeat(shade[..., np.newaxis], 3, axis=-1)
+        grid = self.grid(height, width)
+        if grid is None:
+            return drawing, f"{self.name} has no grid of its own"
+        rows = np.rint(grid.row_positions()).astype(int)
+        cols = np.rint(grid.col_positions()).astype(int)
+        drawing[np.ix_(rows, cols)] = (255, 0, 0)
+        return drawing, f"{self.name}: {grid.rows} x {grid.cols} nodes"
 
 
 class Regressor(Stage[OptionsT]):
