@@ -9,16 +9,131 @@ LeVeque ("Updating formulae and a pairwise algorithm for computing sample varian
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from chroma_core.arrays import FloatArray
+from chroma_core.arrays import FloatArray, IntArray
 from chroma_core.errors import OptionError, TrainingError
 from chroma_core.stages import Samples, Split, TrainingData
+from chroma_core.training.manifest import SPLITS, Manifest, Settings
+from chroma_core.training.shards import PictureRows, ShardReader, import_pyarrow, unpack
 
-__all__ = ["Moments", "batches", "moments"]
+__all__ = ["Moments", "ShardData", "batches", "moments"]
+
+
+class ShardData:
+    """Training data from a folder of shards.
+
+    Parameters
+    ----------
+    folder : path
+        What `chroma_core.training.extract.extract` wrote.
+    verify : bool, optional
+        Whether the SHA-256 of each shard is compared with the manifest before it is first read.
+        Page checksums are verified in any case.
+
+    Raises
+    ------
+    PluginError
+        If pyarrow is not installed.
+    TrainingError
+        If the folder is not complete or not what its manifest says.
+    """
+
+    def __init__(self, folder: Path | str, *, verify: bool = True) -> None:
+        import_pyarrow()
+        self.folder = Path(folder)
+        self.manifest = Manifest.load(self.folder)
+        if not self.manifest.complete:
+            raise TrainingError(
+                "the extraction was interrupted",
+                hint="run chroma extract again with the same arguments to go on",
+                path=str(self.folder),
+            )
+        self._verify = verify
+        self._open: dict[int, ShardReader] = {}
+        self._places: dict[Split, list[tuple[int, int]]] = {split: [] for split in SPLITS}
+        for number, shard in enumerate(self.manifest.shards):
+            for group, record in enumerate(shard.pictures):
+                self._places[record.split].append((number, group))
+
+    @property
+    def settings(self) -> Settings:
+        """What the samples were taken with."""
+        return self.manifest.settings
+
+    @property
+    def width(self) -> int:
+        """Numbers a node."""
+        return self.settings.width
+
+    def pictures(self, split: Split) -> int:
+        """Return how many pictures a part has."""
+        return len(self._places[split])
+
+    def rows(self, split: Split) -> int:
+        """Return how many nodes a part has."""
+        shards = self.manifest.shards
+        return sum(shards[shard].pictures[group].rows for shard, group in self._places[split])
+
+    def samples(self, split: Split, order: IntArray | None = None) -> Iterator[Samples]:
+        """Yield pictures one by one, in the given order of indices or as they are kept.
+
+        Pictures are read many at a time (at most 32 MiB ahead) and given out in order.
+
+        Raises
+        ------
+        TrainingError
+            If a shard is not what the manifest says, or a value is out of its range.
+        """
+        places = self._places[split]
+        chosen = places if order is None else [places[index] for index in order]
+        for run in self._runs(chosen):
+            found: dict[tuple[int, int], PictureRows] = {}
+            wanted: dict[int, set[int]] = {}
+            for shard, group in run:
+                wanted.setdefault(shard, set()).add(group)
+            for shard, groups in wanted.items():
+                ordered = sorted(groups)
+                for group, rows in zip(ordered, self._shard(shard).read(ordered), strict=True):
+                    found[shard, group] = rows
+            for place in run:
+                rows = found[place]
+                yield Samples(
+                    picture=rows.record.picture,
+                    features=unpack(rows.blocks),
+                    lightness=rows.values[:, 0],
+                    chroma=rows.values[:, 1:3],
+                    positions=rows.values[:, 3:5],
+                    shape=rows.record.shape,
+                )
+
+    def _runs(self, places: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+        run: list[tuple[int, int]] = []
+        size = 0
+        for shard, group in places:
+            run.append((shard, group))
+            size += self.manifest.shards[shard].pictures[group].rows * self.settings.row_bytes
+            if size >= _AHEAD_BYTES:
+                yield run
+                run, size = [], 0
+        if run:
+            yield run
+
+    def _shard(self, number: int) -> ShardReader:
+        if number not in self._open:
+            first = sum(len(shard.pictures) for shard in self.manifest.shards[:number])
+            record = self.manifest.shards[number]
+            self._open[number] = ShardReader(
+                self.folder / record.file, record, self.settings, first, verify=self._verify
+            )
+        return self._open[number]
+
+
+_AHEAD_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
