@@ -24,7 +24,7 @@ import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray
 from chroma_core.errors import PluginError, TrainingError
-from chroma_core.stages import Column
+from chroma_core.stages import Column, Samples
 from chroma_core.training.manifest import (
     FORMAT,
     STORAGE,
@@ -44,6 +44,7 @@ __all__ = [
     "check_values",
     "import_pyarrow",
     "pack",
+    "rows_of",
     "unpack",
 ]
 
@@ -118,6 +119,12 @@ class PictureRows:
     record: PictureRecord
     blocks: tuple[AnyArray, ...]
     values: FloatArray
+
+
+def rows_of(samples: Samples, blocks: tuple[AnyArray, ...], record: PictureRecord) -> PictureRows:
+    """Return samples as they are kept, with their packed features."""
+    values = np.column_stack([samples.lightness, samples.chroma, samples.positions])
+    return PictureRows(record=record, blocks=blocks, values=values.astype(np.float32, copy=False))
 
 
 class ShardWriter:
