@@ -7,27 +7,41 @@ With g(d; σ) = exp(-d² / 2σ²):
     w_ij = g(|i - j|; σ_space) g(L_i - L_j; σ_range)
     q_i = Σ_j w_ij p_j / Σ_j w_ij
 
-The window is 2 ⌈2 σ_space⌉ + 1 pixels on a side, cut at the edges of the picture.
+The window is 2 ⌈2 σ_space⌉ + 1 pixels on a side, cut at the edges of the picture. Its cost grows
+with its area, so a wide one may be sampled: only every `step`-th neighbour in both directions
+counts, each standing for the mean of the pixels around it, and the pixel itself, which stands for
+itself alone. That is the same sum over a coarser picture, laid anew around every pixel: so there is
+no grid whose place the result would depend on.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 
 from chroma_core.arrays import FloatArray
+from chroma_core.filters.guided import box_mean
 
-__all__ = ["joint_bilateral_filter"]
+__all__ = ["bilateral_reach", "joint_bilateral_filter"]
 
 _BLOCK = 1 << 16
 """Pixels of one block of rows: what is summed up stays in the cache of one core."""
 
 
 def joint_bilateral_filter(
-    values: FloatArray, guide: FloatArray, sigma_space: float, sigma_range: float
+    values: FloatArray,
+    guide: FloatArray,
+    sigma_space: float,
+    sigma_range: float,
+    *,
+    step: int = 1,
 ) -> FloatArray:
     """Return the values, averaged over neighbours whose guide is alike.
+
+    Beside the result it holds planes of the size of the input for values and guide, and where
+    `step` is above 1 as many of their means.
 
     Parameters
     ----------
@@ -39,11 +53,19 @@ def joint_bilateral_filter(
         Pixels, above 0.
     sigma_range : float
         L* units, above 0; infinity makes it a Gaussian blur.
+    step : int, optional
+        Distance of neighbouring samples of the window in pixels; 1 takes every pixel and is the
+        definition. Up to a third of `sigma_space` hardly differs.
 
     Returns
     -------
     ndarray, shape of `values`
         float64 for float64 values, else float32.
+
+    Raises
+    ------
+    ValueError
+        If a sigma is not above 0, the step below 1, or the guide of another size.
 
     Examples
     --------
@@ -51,36 +73,71 @@ def joint_bilateral_filter(
     >>> joint_bilateral_filter(np.array([[1.0, 3.0, 8.0, 8.0]]), step, 1.0, 10.0).round(3)
     array([[1.755, 2.245, 8.   , 8.   ]])
     """
+    if guide.shape != values.shape[:2]:
+        raise ValueError(f"guide has shape {guide.shape}, wanted {values.shape[:2]}")
+    if not (sigma_space > 0 and sigma_range > 0 and step >= 1):
+        raise ValueError(
+            f"sigmas are {sigma_space} and {sigma_range}, step is {step}; "
+            f"wanted above 0, above 0 and at least 1"
+        )
     dtype = np.float64 if values.dtype == np.float64 else np.float32
     height, width = guide.shape
-    planes = values.reshape(height, width, -1)
-    planes = np.ascontiguousarray(np.moveaxis(planes, -1, 0), dtype=dtype)
-    guide = guide.astype(dtype, copy=False)
-    result = np.empty((height, width, len(planes)), dtype=dtype)
-    radius = math.ceil(2 * sigma_space)
-    step = max(1, _BLOCK // max(1, width))
-    for start in range(0, height, step):
-        stop = min(start + step, height)
-        total = np.zeros((len(planes), stop - start, width), dtype=dtype)
-        weights = np.zeros((stop - start, width), dtype=dtype)
-        for down in range(-radius, radius + 1):
+    own: FloatArray = np.ascontiguousarray(np.moveaxis(np.atleast_3d(values), -1, 0), dtype=dtype)
+    own_guide: FloatArray = np.ascontiguousarray(guide, dtype=dtype)
+    there, guide_there = own, own_guide
+    if step > 1:
+        there = np.stack([box_mean(plane, step // 2) for plane in own])
+        guide_there = box_mean(own_guide, step // 2)
+    offsets = _offsets(sigma_space, step)
+    result = np.empty((height, width, len(own)), dtype=dtype)
+    rows = max(1, _BLOCK // max(1, width))
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        # A sample stands for step² pixels, so the pixel itself weighs 1 / step² beside it. It also
+        # keeps the sum of weights above 0 where no sample is alike. With step 1 it is a sample.
+        alone = dtype(0 if step == 1 else step**-2)
+        total = own[:, start:stop] * alone
+        weights = np.full((stop - start, width), alone, dtype=dtype)
+        for down, along in offsets:
             top, bottom = max(start, -down), min(stop, height - down)
-            if top >= bottom:
+            left, right = max(0, -along), min(width, width - along)
+            if top >= bottom or left >= right:
                 continue
-            for along in range(-radius, radius + 1):
-                left, right = max(0, -along), min(width, width - along)
-                if left >= right:
-                    continue
-                near = math.exp(-(down * down + along * along) / (2 * sigma_space**2))
-                there = (slice(top + down, bottom + down), slice(left + along, right + along))
-                here = (slice(top - start, bottom - start), slice(left, right))
-                weight = guide[there] - guide[top:bottom, left:right]
-                weight /= dtype(math.sqrt(2) * sigma_range)
-                weight *= weight
-                np.exp(np.negative(weight, out=weight), out=weight)
-                weight *= dtype(near)
-                weights[here] += weight
-                for plane, sums in zip(planes, total, strict=True):
-                    sums[here] += weight * plane[there]
+            near = math.exp(-(down * down + along * along) / (2 * sigma_space**2))
+            shifted = (slice(top + down, bottom + down), slice(left + along, right + along))
+            here = (slice(top - start, bottom - start), slice(left, right))
+            weight = guide_there[shifted] - own_guide[top:bottom, left:right]
+            _fall_off(weight, sigma_range)
+            weight *= dtype(near)
+            weights[here] += weight
+            for plane, sums in zip(there, total, strict=True):
+                sums[here] += weight * plane[shifted]
         result[start:stop] = np.moveaxis(total / weights, 0, -1)
     return result.reshape(values.shape)
+
+
+def bilateral_reach(sigma_space: float, step: int = 1) -> int:
+    """Return how many pixels `joint_bilateral_filter` looks around itself.
+
+    Examples
+    --------
+    >>> bilateral_reach(6.0), bilateral_reach(6.0, step=2)
+    (12, 13)
+    """
+    return math.ceil(2 * sigma_space / step) * step + (step // 2 if step > 1 else 0)
+
+
+def _offsets(sigma_space: float, step: int) -> list[tuple[int, int]]:
+    far = math.ceil(2 * sigma_space / step)
+    places = range(-far * step, far * step + 1, step)
+    return list(product(places, places))
+
+
+def _fall_off(difference: FloatArray, sigma: float) -> None:
+    """Turn differences into g(d; sigma), in place."""
+    # A difference of very many sigmas overflows to infinity, of which g is 0, as it should be.
+    with np.errstate(over="ignore"):
+        difference /= difference.dtype.type(math.sqrt(2) * sigma)
+        difference *= difference
+    np.negative(difference, out=difference)
+    np.exp(difference, out=difference)

@@ -6,12 +6,14 @@ mean of α and β over the windows that it lies in (equations 5, 6 and 8). The f
 Sun, "Fast Guided Filter" (2015), fits α and β on a small picture: take `guided_coefficients` there
 and sample them at full size.
 
-Box means use summed areas, so a radius costs nothing, and reflect the picture at its edges with
-the edge repeated. Sums are float64: in float32 the difference ⟨I²⟩ - ⟨I⟩² is lost on large
-pictures.
+A window's sum follows from its neighbour's by what comes in and what goes out, so the cost does not
+depend on the radius. Pictures are reflected at their edges, the edge repeated. Sums are float64: in
+float32 the difference ⟨I²⟩ - ⟨I⟩² is lost on large pictures.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -19,8 +21,8 @@ from chroma_core.arrays import FloatArray, IntArray
 
 __all__ = ["box_mean", "guided_coefficients", "guided_filter"]
 
-_BLOCK = 1 << 20
-"""Pixels of one stripe: 8 MiB for each of about ten float64 planes."""
+_BLOCK = 1 << 16
+"""Pixels of one block of rows: its float64 planes, 512 KiB each, stay in the cache."""
 
 
 def box_mean(picture: FloatArray, radius: int) -> FloatArray:
@@ -39,15 +41,23 @@ def box_mean(picture: FloatArray, radius: int) -> FloatArray:
     ndarray, shape of `picture`
         float64 for a float64 picture, else float32.
 
+    Raises
+    ------
+    ValueError
+        If the radius is below 0.
+
     Examples
     --------
     >>> box_mean(np.array([[0.0, 3.0, 9.0]]), 1)
     array([[1., 4., 7.]])
     """
-    if radius < 0:
-        raise ValueError(f"radius is {radius}, wanted at least 0")
-    dtype = np.float64 if picture.dtype == np.float64 else np.float32
-    return _box_mean(picture.astype(np.float64, copy=False), radius).astype(dtype, copy=False)
+    mean = np.empty(picture.shape, dtype=_kept(picture))
+    planes = np.moveaxis(np.atleast_3d(picture), -1, 0)
+    result = np.moveaxis(np.atleast_3d(mean), -1, 0)
+    for plane, filtered in zip(planes, result, strict=True):
+        for rows, means in _box_rows([plane.__getitem__], plane.shape, radius):
+            filtered[rows] = means[0]
+    return mean
 
 
 def guided_coefficients(
@@ -62,7 +72,7 @@ def guided_coefficients(
     guide : ndarray, shape (H, W)
         Whose edges to keep, in [0, 1], finite.
     radius : int
-        Pixels; the coefficients look ``2 * radius`` around.
+        Pixels, at least 0; the coefficients look ``2 * radius`` around.
     epsilon : float
         Variance of the guide, in its units squared, at which half of an edge is kept; above 0.
 
@@ -70,6 +80,11 @@ def guided_coefficients(
     -------
     alpha, beta : ndarray, shape of `values`
         float64 for float64 values, else float32.
+
+    Raises
+    ------
+    ValueError
+        If the radius is below 0, epsilon not above 0, or the guide of another size.
 
     Examples
     --------
@@ -80,18 +95,18 @@ def guided_coefficients(
     >>> alpha.round(3)
     array([[3., 3., 3., 3., 3.]])
     """
-    dtype = np.float64 if values.dtype == np.float64 else np.float32
-    alpha = np.empty(values.shape, dtype=dtype)
-    beta = np.empty(values.shape, dtype=dtype)
-    for wide, inner, rows in _stripes(values.shape, radius):
-        for channel in _channels(values):
-            part = _coefficients(values[wide][channel], guide[wide], radius, epsilon)
-            alpha[rows][channel], beta[rows][channel] = part[0][inner], part[1][inner]
+    alpha = np.empty(values.shape, dtype=_kept(values))
+    beta = np.empty(values.shape, dtype=_kept(values))
+    for channel in _channels(values):
+        for rows, slopes, offsets in _fitted(values[channel], guide, radius, epsilon):
+            alpha[channel][rows], beta[channel][rows] = slopes, offsets
     return alpha, beta
 
 
 def guided_filter(values: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> FloatArray:
     """Return the values, smoothed inside regions where the guide is smooth.
+
+    Beside the result it holds two planes of one channel, of the dtype of the result.
 
     Parameters
     ----------
@@ -100,7 +115,7 @@ def guided_filter(values: FloatArray, guide: FloatArray, radius: int, epsilon: f
     guide : ndarray, shape (H, W)
         Whose edges to keep, in [0, 1], finite.
     radius : int
-        Pixels; a pixel of the result looks ``2 * radius`` around.
+        Pixels, at least 0; a pixel of the result looks ``2 * radius`` around.
     epsilon : float
         Variance of the guide, in its units squared, at which half of an edge is kept; above 0.
 
@@ -108,6 +123,11 @@ def guided_filter(values: FloatArray, guide: FloatArray, radius: int, epsilon: f
     -------
     ndarray, shape of `values`
         float64 for float64 values, else float32.
+
+    Raises
+    ------
+    ValueError
+        If the radius is below 0, epsilon not above 0, or the guide of another size.
 
     Examples
     --------
@@ -119,75 +139,105 @@ def guided_filter(values: FloatArray, guide: FloatArray, radius: int, epsilon: f
     >>> guided_filter(10 * step, 0 * step, 2, 1e-3).round(1)
     array([[0.4, 1.2, 2.4, 4. , 6. , 7.6, 8.8, 9.6]])
     """
-    dtype = np.float64 if values.dtype == np.float64 else np.float32
-    result = np.empty(values.shape, dtype=dtype)
-    for wide, inner, rows in _stripes(values.shape, radius):
-        for channel in _channels(values):
-            alpha, beta = _coefficients(values[wide][channel], guide[wide], radius, epsilon)
-            result[rows][channel] = alpha[inner] * guide[rows] + beta[inner]
-    return result
+    filtered = np.empty(values.shape, dtype=_kept(values))
+    for channel in _channels(values):
+        for rows, slopes, offsets in _fitted(values[channel], guide, radius, epsilon):
+            filtered[channel][rows] = slopes * guide[rows] + offsets
+    return filtered
 
 
-def _coefficients(
+Source = Callable[[IntArray], FloatArray]
+"""Takes the numbers of n rows, gives those rows, shape (n, W)."""
+
+
+def _fitted(
     values: FloatArray, guide: FloatArray, radius: int, epsilon: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return ⟨α⟩ and ⟨β⟩ of one channel of a stripe, float64 (equations 5, 6 and 8)."""
-    p = values.astype(np.float64, copy=False)
-    i = guide.astype(np.float64, copy=False)
-    mean_i = _box_mean(i, radius)
-    mean_p = _box_mean(p, radius)
-    # Rounding can leave a variance below 0, and epsilon may be as small.
-    variance = np.maximum(_box_mean(i * i, radius) - mean_i * mean_i, 0)
-    alpha = (_box_mean(i * p, radius) - mean_i * mean_p) / (variance + epsilon)
-    beta = mean_p - alpha * mean_i
-    return _box_mean(alpha, radius), _box_mean(beta, radius)
+) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+    """Yield rows, ⟨α⟩ and ⟨β⟩ of one channel, block by block, float64 (equations 5, 6 and 8)."""
+    if guide.shape != values.shape:
+        raise ValueError(f"guide has shape {guide.shape}, wanted {values.shape}")
+    if not epsilon > 0:
+        raise ValueError(f"epsilon is {epsilon}, wanted above 0")
+    alpha = np.empty(values.shape, dtype=_kept(values))
+    beta = np.empty(values.shape, dtype=_kept(values))
+    moments: list[Source] = [
+        lambda i: guide[i],
+        lambda i: values[i],
+        lambda i: np.square(guide[i], dtype=np.float64),
+        lambda i: np.multiply(guide[i], values[i], dtype=np.float64),
+    ]
+    for rows, (mean_i, mean_p, mean_ii, mean_ip) in _box_rows(moments, values.shape, radius):
+        # Rounding can leave a variance below 0, and epsilon may be as small.
+        variance = np.maximum(mean_ii - mean_i * mean_i, 0)
+        slopes = (mean_ip - mean_i * mean_p) / (variance + epsilon)
+        alpha[rows] = slopes
+        beta[rows] = mean_p - slopes * mean_i
+    fits: list[Source] = [lambda i: alpha[i], lambda i: beta[i]]
+    for rows, (slopes, offsets) in _box_rows(fits, values.shape, radius):
+        yield rows, slopes, offsets
 
 
-def _box_mean(picture: FloatArray, radius: int) -> FloatArray:
-    for axis in (0, 1):
-        picture = _window_sums(picture, radius, axis) / (2 * radius + 1)
-    return picture
+def _box_rows(
+    sources: list[Source], shape: tuple[int, ...], radius: int
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield rows and the means of each source over the windows around them, block by block.
 
-
-def _window_sums(picture: FloatArray, radius: int, axis: int) -> FloatArray:
-    size = picture.shape[axis]
-    sums = np.zeros([n + (k == axis) for k, n in enumerate(picture.shape)])
-    np.cumsum(picture, axis=axis, out=sums[(slice(None),) * axis + (slice(1, None),)])
-    centre = np.arange(size)
-    return _sum_before(sums, centre + radius + 1, axis) - _sum_before(sums, centre - radius, axis)
-
-
-def _sum_before(sums: FloatArray, position: IntArray, axis: int) -> FloatArray:
-    """Return the sum of the reflected, endless picture from 0 up to each position.
-
-    The reflected picture repeats after twice its size, so its running sum follows from the sums
-    inside the picture, and no padded copy is needed.
+    The means have shape (sources, n, W). Only blocks of rows are held, whatever the radius.
     """
-    size = sums.shape[axis] - 1
-    period, place = np.divmod(position, 2 * size)
-    back = place > size
-    wide = [1] * sums.ndim
-    wide[axis] = -1
-    sign = np.where(back, -1.0, 1.0).reshape(wide)
-    whole = (2.0 * (period + back)).reshape(wide)
-    total = np.take(sums, [size], axis=axis)
-    inside = np.take(sums, np.where(back, 2 * size - place, place), axis=axis)
-    return np.asarray(inside * sign + whole * total)
-
-
-def _stripes(shape: tuple[int, ...], radius: int) -> list[tuple[slice, slice, slice]]:
-    """Return stripes with their surroundings, the stripe within those, and its rows."""
-    height, width = shape[:2]
-    step = max(_BLOCK // max(1, width), 4 * radius, 1)
-    stripes = []
+    if radius < 0:
+        raise ValueError(f"radius is {radius}, wanted at least 0")
+    height, width = shape
+    size = 2 * radius + 1
+    step = max(1, _BLOCK // max(1, width))
+    # One more column on the left: the sum of a window is the difference of two running sums.
+    columns = _reflected(np.arange(-radius - 1, width + radius), width)
+    sums = _sums_of_first_window(sources, (height, width), radius, step)
     for start in range(0, height, step):
         stop = min(start + step, height)
-        top, bottom = max(0, start - 2 * radius), min(height, stop + 2 * radius)
-        stripes.append((slice(top, bottom), slice(start - top, stop - top), slice(start, stop)))
-    return stripes
+        centre = np.arange(start, stop)
+        means = np.empty((len(sources), stop - start, width))
+        coming = _reflected(centre + radius, height)
+        going = _reflected(centre - radius - 1, height)
+        for source, total, mean in zip(sources, sums, means, strict=True):
+            down = np.empty((stop - start, width))
+            for row, (enters, leaves) in enumerate(zip(source(coming), source(going), strict=True)):
+                # The first window was summed up as a whole.
+                if start + row > 0:
+                    total += enters
+                    total -= leaves
+                down[row] = total
+            running = np.cumsum(np.take(down, columns, axis=1), axis=1)
+            np.subtract(running[:, size:], running[:, :-size], out=mean)
+            mean /= size * size
+        yield slice(start, stop), means
+
+
+def _sums_of_first_window(
+    sources: list[Source], shape: tuple[int, int], radius: int, step: int
+) -> FloatArray:
+    """Return the sums down the columns of the windows around row 0, shape (sources, W)."""
+    height, width = shape
+    times = np.bincount(_reflected(np.arange(-radius, radius + 1), height), minlength=height)
+    used = np.flatnonzero(times)
+    sums = np.zeros((len(sources), width))
+    for start in range(0, len(used), step):
+        rows = used[start : start + step]
+        for total, source in zip(sums, sources, strict=True):
+            total += times[rows].astype(np.float64) @ source(rows)
+    return sums
+
+
+def _reflected(index: IntArray, size: int) -> IntArray:
+    """Return where an index outside a row of `size` pixels falls, the edge pixel repeated."""
+    place = index % (2 * size)
+    return np.where(place < size, place, 2 * size - 1 - place)
 
 
 def _channels(values: FloatArray) -> list[tuple[slice | int, ...]]:
     if values.ndim == 2:
         return [(slice(None), slice(None))]
     return [(slice(None), slice(None), channel) for channel in range(values.shape[2])]
+
+
+def _kept(values: FloatArray) -> type[np.float64] | type[np.float32]:
+    return np.float64 if values.dtype == np.float64 else np.float32
