@@ -24,9 +24,17 @@ from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_picture
 from chroma_core.pipeline import JoinMethod, Pipeline
 from chroma_core.plugins import find_stage, require_libraries
-from chroma_core.stages import Colorspace, Features, Refiner, Regressor, Role, Stage
+from chroma_core.stages import Colorspace, Features, Refiner, Regressor, Role
 
-__all__ = ["DEFAULT_MODELS", "Settings", "build", "build_refiners", "build_stage", "colorize"]
+__all__ = [
+    "DEFAULT_MODELS",
+    "Settings",
+    "build",
+    "build_features",
+    "build_refiners",
+    "build_stage",
+    "colorize",
+]
 
 DEFAULT_MODELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("local-dense", ("dense", "tf-dense")),
@@ -181,9 +189,15 @@ def build(
 
 
 def build_stage(
-    role: Role, name: str, settings: Mapping[str, str] | Iterable[str] | None = None
-) -> Stage[Any]:
-    """Build one stage by name, with options as text (``"sift.step=8"``)."""
+    role: Role, name: str, settings: Settings | Mapping[str, str] | Iterable[str] | None = None
+) -> Any:
+    """Build one stage by name, with options as text (``"sift.step=8"``).
+
+    Returns
+    -------
+    Stage
+        Of the class that the role names.
+    """
     chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
     return _stage(role, name, chosen.of(name))
 
@@ -249,7 +263,7 @@ def _load(model: str | Path | None, features: Sequence[str], regressor: str | No
 def _without_model(
     features: Sequence[str], regressor: str, colorspace: str | None, chosen: Settings
 ) -> Pipeline:
-    space: Colorspace[Any] = build_stage("colorspace", colorspace or "lab", chosen)  # type: ignore[assignment, arg-type]  # role says so
+    space: Colorspace[Any] = build_stage("colorspace", colorspace or "lab", chosen)
     seen = build_features(features or ["none"], chosen)
     answer: Regressor[Any] = _stage("regressor", regressor, chosen.of(regressor))
     return Pipeline(colorspace=space, features=seen, regressor=answer)

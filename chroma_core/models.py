@@ -56,6 +56,7 @@ __all__ = [
     "list_models",
     "load_model",
     "model_for",
+    "model_info",
     "save_model",
     "write_card",
 ]
@@ -374,6 +375,11 @@ def list_models(*, registry: Registry | None = None) -> list[ModelInfo]:
     """Return the installed models, chroma's own first; a broken one with its problem."""
     registry = registry or default_registry()
     return [_info(folder.path, folder.name, folder.distribution) for folder in registry.models()]
+
+
+def model_info(path: str | Path) -> ModelInfo:
+    """Return what the description of a model folder says; its weights are not read."""
+    return _info(Path(path), Path(path).resolve().name, "")
 
 
 def model_for(

@@ -140,7 +140,7 @@ class Pipeline:
         self, lightness: FloatArray, *, side: Mapping[str, AnyArray] | None = None
     ) -> Prediction:
         """Predict a* and b* from L*, shape (H, W), at full size."""
-        shape = work_shape(*lightness.shape, self.work_size)
+        shape = work_shape(lightness.shape, self.work_size)
         work = lightness if shape == lightness.shape else area_shrink(lightness, shape)
         shrunk = {
             name: area_shrink(array, shape) if shape != array.shape[:2] else array
@@ -175,7 +175,7 @@ class Pipeline:
         ndarray, shape (H, W, 3)
             Encoded sRGB.
         """
-        shape = work_shape(*lightness.shape, self.work_size)
+        shape = work_shape(lightness.shape, self.work_size)
         joined = JoinedChroma(prediction, lightness, shape, self.join)
         scene = Scene(
             lightness=lightness, scale=scene_scale(lightness.shape), side=dict(side or {})
@@ -255,12 +255,13 @@ def color_of(pixels: PixelArray, colorspace: Colorspace[Any]) -> FloatArray:
     return _from_rgb(colorspace, rgb)
 
 
-def work_shape(height: int, width: int, work_size: int) -> tuple[int, int]:
+def work_shape(shape: tuple[int, ...], work_size: int) -> tuple[int, int]:
     """Return the size of the work picture.
 
     The short side becomes `work_size`; a strip is shrunk further, to at most 4 · work_size² pixels;
     nothing is enlarged. A `work_size` of 0 means full size.
     """
+    height, width = shape[0], shape[1]
     if work_size <= 0:
         return height, width
     shrink = min(1.0, work_size / min(height, width))
@@ -416,7 +417,8 @@ def merge(color: FloatArray, colorspace: Colorspace[Any], dtype: Any) -> PixelAr
     rgb = np.clip(rgb, 0.0, 1.0)
     if np.issubdtype(dtype, np.floating):
         return rgb.astype(np.float32, copy=False)
-    return np.asarray(np.rint(rgb * np.iinfo(dtype).max).astype(dtype))
+    codes: PixelArray = np.rint(rgb * np.iinfo(dtype).max).astype(dtype)
+    return codes
 
 
 def stage_text(stage: Stage[Any]) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+"""The program around the commands: what there is, signals, and how errors are told.
+
+One place catches `ChromaError`: it becomes one line on stderr and an exit status. Anything else
+that a command raises is a bug of ours: status 70, one line, and a report file with the traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from chroma_core.cli import (
+    convert,
+    demo,
+    evaluate,
+    extract,
+    features,
+    fuse,
+    models,
+    predict,
+    refine,
+    run,
+    stages,
+    train,
+)
+from chroma_core.cli.output import error_line
+from chroma_core.errors import ChromaError
+
+__all__ = ["app", "run_program"]
+
+BUG = 70
+SIGNAL_BASE = 128
+
+app = typer.Typer(
+    name="chroma",
+    help="Colour grayscale photographs, step by step or in one go.",
+    epilog="Every command has --help with examples. --debug shows tracebacks.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (
+    run,
+    convert,
+    features,
+    extract,
+    train,
+    predict,
+    fuse,
+    refine,
+    evaluate,
+    stages,
+    models,
+    demo,
+):
+    app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
+
+
+@app.callback(invoke_without_command=True)
+def program(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    """Colour grayscale photographs, step by step or in one go."""
+    if version:
+        from chroma_core.version import VERSION
+
+        typer.echo(f"chroma {VERSION}")
+        raise typer.Exit
+
+
+class _Interrupted(BaseException):
+    """A signal that ends the program."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run_program(arguments: list[str]) -> int:
+    """Run one command and return the exit status.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows the program's name.
+    """
+    debug = "--debug" in arguments or bool(os.environ.get("CHROMA_DEBUG"))
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    _catch_signals()
+    try:
+        command = _plugin_command(arguments)
+        if command is not None:
+            command(arguments[1:])
+            return 0
+        app(args=arguments, prog_name="chroma", standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except _Interrupted as interrupted:
+        return SIGNAL_BASE + interrupted.number
+    except BrokenPipeError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # nobody listens any more
+        return 74
+    except ChromaError as error:
+        if debug:
+            traceback.print_exc()
+        print(error_line(error), file=sys.stderr)
+        return error.exit_status
+    except Exception as error:
+        if debug:
+            raise
+        print(_bug_line(error), file=sys.stderr)
+        return BUG
+    return 0
+
+
+def _catch_signals() -> None:
+    """Turn signals that end a program into an exception, so that temporaries are removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise _Interrupted(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
+def _plugin_command(arguments: list[str]) -> Callable[[list[str]], object] | None:
+    """Find a command that a plugin brings; entry points are read only if it is none of ours."""
+    known = {command.name for command in app.registered_commands}
+    if not arguments or arguments[0].startswith("-") or arguments[0] in known:
+        return None
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="chroma.commands"):
+        if entry.name == arguments[0]:
+            loaded: Callable[[list[str]], object] = entry.load()
+            return loaded
+    return None
+
+
+def _bug_line(error: Exception) -> str:
+    state = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "chroma"
+    story = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        report = state / f"report-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+        report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return f"chroma: error: this is a bug in chroma: {story} (again with --debug says more)"
+    return f"chroma: error: this is a bug in chroma: {story} (please report it with {report})"

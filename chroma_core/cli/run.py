@@ -1,0 +1,293 @@
+"""``chroma run``: from gray pictures to coloured ones, in one go."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chroma_core.cli.choices import (
+    Colorspace,
+    Features,
+    Join,
+    JoinChoice,
+    Json,
+    Model,
+    Quiet,
+    Refiner,
+    Regressor,
+    Setting,
+    Vividness,
+    WorkSize,
+    work_size_of,
+)
+from chroma_core.cli.output import error_line, print_json, say, showing_progress, warn
+
+if TYPE_CHECKING:
+    from chroma_core.batch.color import Coloring
+    from chroma_core.batch.run import Result
+
+NAME = "run"
+EXAMPLES = (
+    "Examples: chroma run photo.jpg · "
+    "chroma run scans/ -o out/ --features sift --regressor tf-dense --refiner intensity · "
+    "chroma run photo.jpg -o colour.png --set intensity.of=rec601 · "
+    "chroma run - -o - < gray.png > colour.png · "
+    "chroma run --features sift --regressor tf-dense (colours the demo photographs)"
+)
+STREAM = "-"
+
+
+class OverwriteRule(StrEnum):
+    """What happens to outputs that are there already."""
+
+    never = "never"
+    always = "always"
+    older = "older"
+
+
+class FormatChoice(StrEnum):
+    """Formats that can be written."""
+
+    png = "png"
+    jpeg = "jpeg"
+    tiff = "tiff"
+    webp = "webp"
+    avif = "avif"
+    bmp = "bmp"
+    ppm = "ppm"
+
+
+def command(
+    pictures: Annotated[
+        list[str] | None, typer.Argument(help="Pictures, folders, patterns; - reads a pipe.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Folder, or file for one picture. Default: beside each input."
+        ),
+    ] = None,
+    features: Features = None,
+    regressor: Regressor = None,
+    refiner: Refiner = None,
+    colorspace: Colorspace = None,
+    model: Model = None,
+    settings: Setting = None,
+    join: Join = JoinChoice.guided,
+    work_size: WorkSize = None,
+    vividness: Vividness = 1.0,
+    format: Annotated[
+        FormatChoice | None, typer.Option(help="Format of results. Default: the input's.")
+    ] = None,
+    depth: Annotated[int | None, typer.Option(help="8 or 16 bits. Default: the input's.")] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF. Default: the input's.")
+    ] = None,
+    suffix: Annotated[
+        str, typer.Option(help="Stands before the extension of results beside their inputs.")
+    ] = ".color",
+    overwrite: Annotated[
+        OverwriteRule, typer.Option(help="What happens to outputs that are there already.")
+    ] = OverwriteRule.never,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into folders of folders.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Colour gray photographs. Originals are never changed, and nothing is written over."""
+    from chroma_core.batch.color import Coloring
+
+    if depth not in (None, 8, 16):
+        raise typer.BadParameter("wanted 8 or 16", param_hint="--depth")
+    coloring = Coloring(
+        features=features,
+        regressor=regressor,
+        refiner=refiner,
+        colorspace=colorspace,
+        model=model,
+        settings=tuple(settings or ()),
+        join=join.value,
+        work_size=work_size_of(work_size),
+        vividness=vividness,
+        format=format.value if format else None,
+        depth=depth,
+        quality=quality,
+        overwrite="always" if overwrite is not OverwriteRule.never else "never",
+        guarded=True,
+    )
+    if pictures == [STREAM]:
+        _run_stream(coloring, _read_stdin(), output or STREAM)
+        return
+    if not pictures:
+        piped = _piped()
+        if piped:
+            _run_stream(coloring, piped, output or STREAM)
+        else:
+            _run_demo(coloring, output, quiet=quiet, json=json)
+        return
+    _run_pictures(
+        coloring,
+        pictures,
+        None if output == STREAM else output,
+        rule=overwrite.value,
+        suffix=suffix,
+        recursive=recursive,
+        workers=workers,
+        dry_run=dry_run,
+        quiet=quiet,
+        json=json,
+        to_stdout=output == STREAM,
+    )
+
+
+def _run_pictures(
+    coloring: Coloring,
+    pictures: list[str],
+    output: str | None,
+    *,
+    rule: str,
+    suffix: str,
+    recursive: bool,
+    workers: int,
+    dry_run: bool,
+    quiet: bool,
+    json: bool,
+    to_stdout: bool,
+) -> None:
+    from chroma_core.batch.color import color_stream
+    from chroma_core.batch.plan import plan
+    from chroma_core.batch.run import run_batch
+
+    if to_stdout:
+        from chroma_core.pictures.read import read_bytes
+
+        color_stream(coloring, read_bytes(pictures[0]), None)
+        return
+    jobs = plan(
+        pictures,
+        output,
+        recursive=recursive,
+        format=coloring.format,
+        suffix=suffix,
+        overwrite=rule,  # type: ignore[arg-type]  # the enum holds just these words
+    )
+    single = len(jobs) == 1 and len(pictures) == 1 and jobs[0].input == Path(pictures[0])
+    if dry_run:
+        for job in jobs:
+            say(f"{job.input} -> {job.output}{' (is there already)' if job.exists else ''}")
+        return
+    if single and jobs[0].exists:
+        from chroma_core.pictures.atomic import refuse_existing
+
+        refuse_existing(jobs[0].output)
+    if not (quiet or json):
+        warn_which(coloring)
+    failed: list[Result] = []
+    with showing_progress("colouring", quiet=quiet or json or single) as progress:
+        for done, result in enumerate(run_batch(jobs, coloring, workers=workers), start=1):
+            progress(done, len(jobs), {"failed": str(len(failed))})
+            _tell(result, quiet=quiet, json=json)
+            if result.status == "failed":
+                failed.append(result)
+    if json:
+        made = len(jobs) - len(failed)
+        print_json({"summary": {"pictures": len(jobs), "ok": made, "failed": len(failed)}})
+    if failed:
+        kinds = {result.error.exit_status for result in failed if result.error}
+        alike = single or (len(failed) == len(jobs) and len(kinds) == 1)
+        raise typer.Exit(kinds.pop() if alike else 1)
+
+
+def warn_which(coloring: Coloring) -> None:
+    """Say on stderr which stages colour the pictures."""
+    import sys
+
+    made_by = coloring.pipeline.describe()
+    features = made_by["features"]
+    names = ",".join(part["name"] for part in features.get("stages", [features]))
+    refiners = ",".join(stage["name"] for stage in made_by["refiners"]) or "none"
+    model = f"model {made_by['model']}: " if "model" in made_by else ""
+    print(f"chroma: {model}{names} > {made_by['regressor']['name']} > {refiners}", file=sys.stderr)
+
+
+def _tell(result: Result, *, quiet: bool, json: bool) -> None:
+    import sys
+
+    job, error = result.job, result.error
+    if json:
+        print_json(
+            {
+                "input": str(job.input),
+                "output": None if error else str(job.output),
+                "status": result.status,
+                "class": error.kind if error else None,
+                "exit": error.exit_status if error else 0,
+                "message": error.what if error else None,
+                "hint": error.hint if error else None,
+                "warnings": list(result.warnings),
+                "seconds": round(result.seconds, 3),
+                "note": result.note or None,
+            }
+        )
+    if error is not None:
+        print(error_line(error), file=sys.stderr)
+        return
+    for warning in result.warnings:
+        warn(f"{job.input}: {warning}")
+    if not json:
+        skipped = " (is there already, left as it is)" if result.status == "skipped" else ""
+        say(f"{job.output}{skipped}", quiet=quiet)
+
+
+def _run_stream(coloring: Coloring, data: bytes, output: str) -> None:
+    from chroma_core.batch.color import color_stream
+
+    for warning in color_stream(coloring, data, None if output == STREAM else Path(output)):
+        warn(f"standard input: {warning}")
+
+
+def _run_demo(coloring: Coloring, output: str | None, *, quiet: bool, json: bool) -> None:
+    from chroma_core.cli.demo import show_demo
+
+    folder = Path(output) if output else Path("chroma-demo")
+    say(f"no picture named: colouring the demo photographs into {folder}", quiet=quiet or json)
+    show_demo(coloring, folder, quiet=quiet, json=json)
+
+
+def _read_stdin() -> bytes:
+    import sys
+
+    from chroma_core.errors import PictureError
+
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise PictureError("nothing came through standard input", kind="empty", path=STREAM)
+    return data
+
+
+def _piped() -> bytes:
+    """Return what is waiting in standard input, if that is a pipe or a file with something in it.
+
+    A pipe that stays silent for half a second is taken for one that nobody writes to.
+    """
+    import os
+    import select
+    import stat
+    import sys
+
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return b""
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        ready, _, _ = select.select([sys.stdin], [], [], 0.5)
+        return sys.stdin.buffer.read() if ready else b""
+    return sys.stdin.buffer.read() if stat.S_ISREG(mode) else b""
