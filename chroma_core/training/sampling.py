@@ -76,9 +76,7 @@ class Photograph:
     split: Split
 
 
-def find_photographs(
-    photographs: Path | str | Sequence[Path | str], rule: str
-) -> list[Photograph]:
+def find_photographs(photographs: Path | str | Sequence[Path | str], rule: str) -> list[Photograph]:
     """Return the pictures that were named, in a fixed order, with their parts.
 
     Parameters
@@ -166,7 +164,7 @@ def work_lab(path: Path, colorspace: Colorspace[Any], work_size: int) -> FloatAr
         color = color_of(pixels[start : start + step], colorspace)
         lightness[start : start + step] = color[..., 0]
         chroma[start : start + step] = color[..., 1:]
-    shape = work_shape(height, width, work_size)
+    shape = work_shape((height, width), work_size)
     if shape != (height, width):
         lightness, chroma = area_shrink(lightness, shape), area_shrink(chroma, shape)
     if np.hypot(chroma[..., 0], chroma[..., 1]).max() < GRAY_BELOW:
