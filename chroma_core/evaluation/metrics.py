@@ -37,7 +37,8 @@ _SIGMA = 1.5
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
 
-_PIXELS_AT_ONCE = 1 << 16
+_PIXELS_AT_ONCE = 1 << 14
+"""Pixels a stripe: its float64 planes stay in the cache of one core."""
 
 
 def psnr(truth: PixelArray, picture: PixelArray) -> float:
@@ -197,10 +198,21 @@ def _similarity(x: FloatArray, y: FloatArray, window: FloatArray) -> FloatArray:
 
 
 def _blur(values: FloatArray, window: FloatArray) -> FloatArray:
-    rows = values.shape[0] - SSIM_SIDE + 1
-    cols = values.shape[1] - SSIM_SIDE + 1
-    down = sum(weight * values[i : i + rows] for i, weight in enumerate(window))
-    return np.asarray(sum(weight * down[:, i : i + cols] for i, weight in enumerate(window)))
+    rows, cols = values.shape[0] - SSIM_SIDE + 1, values.shape[1] - SSIM_SIDE + 1
+    middle = SSIM_SIDE // 2
+    down = values[middle : middle + rows] * window[middle]
+    across = np.empty((rows, cols, *values.shape[2:]))
+    # The window is symmetric: what lies as far before as behind is added, then weighed once.
+    for i in range(middle):
+        pair = values[i : i + rows] + values[SSIM_SIDE - 1 - i :][:rows]
+        pair *= window[i]
+        down += pair
+    np.multiply(down[:, middle : middle + cols], window[middle], out=across)
+    for i in range(middle):
+        pair = down[:, i : i + cols] + down[:, SSIM_SIDE - 1 - i :][:, :cols]
+        pair *= window[i]
+        across += pair
+    return across
 
 
 def _stripes(shape: tuple[int, ...]) -> Iterator[slice]:
