@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_core.arrays import FloatArray
-from chroma_core.color.blocks import BLOCK, as_colors
+from chroma_core.color.blocks import BLOCK, as_colors, quiet
 
 __all__ = ["delta_e_76", "delta_e_2000"]
 
@@ -61,7 +61,7 @@ def delta_e_2000(lab1: npt.ArrayLike, lab2: npt.ArrayLike) -> FloatArray:
     first, second = np.broadcast_arrays(as_colors(lab1), as_colors(lab2))
     difference = np.empty(first.shape[:-1], dtype=np.result_type(first, second))
     pixels1, pixels2, flat = first.reshape(-1, 3), second.reshape(-1, 3), difference.reshape(-1)
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+    with quiet():
         for start in range(0, flat.size, BLOCK):
             block = slice(start, start + BLOCK)
             planes1 = np.ascontiguousarray(pixels1[block].T, dtype=np.float64)

@@ -20,8 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_core.arrays import FloatArray
-from chroma_core.color.blocks import BLOCK, as_colors
-from chroma_core.color.lab import as_key, lab_to_linear, relative_matrices, rgb_to_lab
+from chroma_core.color.blocks import BLOCK, as_colors, quiet
+from chroma_core.color.lab import (
+    A_SCALE,
+    B_SCALE,
+    as_key,
+    luminance_of,
+    mix,
+    relative_matrices,
+    rgb_to_lab,
+)
 from chroma_core.color.white_points import D65, WhitePoint
 from chroma_core.color.xyz import Rows
 
@@ -57,10 +65,11 @@ def inside_srgb(
     allowed = _default_gap(lab.dtype) if gap is None else gap
     inside = np.empty(lab.shape[:-1], dtype=np.bool_)
     pixels, flat = lab.reshape(-1, 3), inside.reshape(-1)
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+    with quiet():
         for start in range(0, len(pixels), BLOCK):
-            planes = np.ascontiguousarray(pixels[start : start + BLOCK].T)
-            flat[start : start + BLOCK] = _fits(rows, allowed, *planes)
+            lightness, a, b = np.ascontiguousarray(pixels[start : start + BLOCK].T)
+            luminance = luminance_of(lightness)
+            flat[start : start + BLOCK] = _fits(rows, allowed, lightness, luminance, a, b)
     return inside
 
 
@@ -90,17 +99,16 @@ def into_srgb(lab: npt.ArrayLike, *, white_point: WhitePoint = D65) -> FloatArra
     lab = as_colors(lab)
     key = as_key(white_point)
     _, rows = relative_matrices(key)
+    gap = _default_gap(lab.dtype)
     mapped = np.array(lab, order="C")
     pixels = mapped.reshape(-1, 3)
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        for start in range(0, len(pixels), BLOCK):
-            block = pixels[start : start + BLOCK]
-            gap = _default_gap(lab.dtype)
-            outside = ~_fits(rows, gap, *np.ascontiguousarray(block.T))
-            if outside.any():
-                lightness, a, b = np.ascontiguousarray(block[outside].T)
-                scale = _largest_scale(rows, gap, _chroma_bound(key), lightness, a, b)
-                block[outside, 1], block[outside, 2] = scale * a, scale * b
+    outside = np.flatnonzero(~inside_srgb(mapped, white_point=key))
+    with quiet():
+        for start in range(0, len(outside), BLOCK):
+            block = outside[start : start + BLOCK]
+            lightness, a, b = np.ascontiguousarray(pixels[block].T)
+            scale = _largest_scale(rows, gap, _chroma_bound(key), lightness, a, b)
+            pixels[block, 1], pixels[block, 2] = scale * a, scale * b
     return mapped
 
 
@@ -109,12 +117,19 @@ def _default_gap(dtype: np.dtype[np.floating]) -> float:
 
 
 def _fits(
-    rows: Rows, gap: float, lightness: FloatArray, a: FloatArray, b: FloatArray
+    rows: Rows,
+    gap: float,
+    lightness: FloatArray,
+    luminance: FloatArray,
+    a: FloatArray,
+    b: FloatArray,
 ) -> npt.NDArray[np.bool_]:
-    red, green, blue = lab_to_linear(rows, lightness, a, b)
-    lowest = np.minimum(np.minimum(red, green), blue)
-    highest = np.maximum(np.maximum(red, green), blue)
-    inside: npt.NDArray[np.bool_] = (lowest >= -gap) & (highest <= 1 + gap)
+    x = luminance_of(lightness + a / A_SCALE)
+    z = luminance_of(lightness - b / B_SCALE)
+    inside = np.ones(lightness.shape, dtype=np.bool_)
+    for channel in mix(rows, x, luminance, z):
+        inside &= channel >= -gap
+        inside &= channel <= 1 + gap
     return inside
 
 
@@ -129,9 +144,10 @@ def _largest_scale(
     # Starting at the largest chroma there is keeps the last halving small for any finite chroma.
     high = np.minimum(1, chroma_bound / np.hypot(a, b)).astype(a.dtype)
     low = np.zeros_like(high)
+    luminance = luminance_of(lightness)
     for _ in range(20 if a.dtype == np.float32 else 24):
         middle = (low + high) / 2
-        inside = _fits(rows, gap, lightness, middle * a, middle * b)
+        inside = _fits(rows, gap, lightness, luminance, middle * a, middle * b)
         np.copyto(low, middle, where=inside)
         np.copyto(high, middle, where=~inside)
     low[np.isnan(lightness + a + b)] = np.nan

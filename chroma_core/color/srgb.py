@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_core.arrays import FloatArray
-from chroma_core.color.blocks import map_values
+from chroma_core.color.blocks import map_values, power
 
 __all__ = ["srgb_eotf", "srgb_eotf_inverse"]
 
@@ -79,13 +79,24 @@ def srgb_eotf_inverse(linear: npt.ArrayLike, *, continuous: bool = False) -> Flo
 
 def decode(values: FloatArray, threshold: float = ENCODED_THRESHOLD) -> FloatArray:
     """Decode one block."""
-    size = np.abs(values)
-    curve = np.power((np.maximum(size, threshold) + 0.055) / 1.055, 2.4)
-    return np.copysign(np.where(size <= threshold, size / 12.92, curve), values)
+    if _any_negative(values):
+        return np.copysign(decode(np.abs(values), threshold), values)
+    linear = power((values + 0.055) / 1.055, 2.4)
+    np.copyto(linear, values / 12.92, where=values <= threshold)
+    return linear
 
 
 def encode(values: FloatArray, threshold: float = LINEAR_THRESHOLD) -> FloatArray:
     """Encode one block."""
-    size = np.abs(values)
-    curve = 1.055 * np.power(np.maximum(size, threshold), 1 / 2.4) - 0.055
-    return np.copysign(np.where(size <= threshold, 12.92 * size, curve), values)
+    if _any_negative(values):
+        return np.copysign(encode(np.abs(values), threshold), values)
+    encoded = power(values, 1 / 2.4)
+    encoded *= 1.055
+    encoded -= 0.055
+    np.copyto(encoded, values * 12.92, where=values <= threshold)
+    return encoded
+
+
+def _any_negative(values: FloatArray) -> bool:
+    # fmin looks past NaN. Most blocks hold no negative value and are spared the sign's detour.
+    return bool(np.fmin.reduce(values) < 0)
