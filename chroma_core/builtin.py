@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from chroma_core.hookspecs import hookimpl
@@ -10,32 +9,40 @@ from chroma_core.stages import Stage
 
 __all__ = ["chroma_stages"]
 
-_CLASSES = {
-    "colorspaces.lab": "LabColorspace",
-    "features.patch": "PatchFeatures",
-    "features.lightness": "LightnessFeatures",
-    "features.position": "PositionFeatures",
-    "features.whole": "WholeFeatures",
-    "features.none": "NoFeatures",
-    "regressors.ridge": "RidgeRegressor",
-    "regressors.dense": "DenseRegressor",
-    "regressors.none": "NoRegressor",
-    "refiners.none": "NoRefiner",
-    "refiners.seed": "SeedRefiner",
-    "refiners.ratio": "RatioRefiner",
-    "refiners.intensity": "IntensityRefiner",
-    "refiners.guided": "GuidedRefiner",
-    "refiners.joint_bilateral": "JointBilateralRefiner",
-}
-
 
 @hookimpl
 def chroma_stages() -> list[type[Stage[Any]]]:
     """Return the reference stages."""
-    found = []
-    for module, name in _CLASSES.items():
-        try:
-            found.append(getattr(importlib.import_module(f"chroma_core.{module}"), name))
-        except (ModuleNotFoundError, AttributeError):
-            continue
-    return found
+    from chroma_core.colorspaces.lab import LabColorspace
+    from chroma_core.features.lightness import LightnessFeatures
+    from chroma_core.features.none import NoFeatures
+    from chroma_core.features.patch import PatchFeatures
+    from chroma_core.features.position import PositionFeatures
+    from chroma_core.features.whole import WholeFeatures
+    from chroma_core.refiners.guided import GuidedRefiner
+    from chroma_core.refiners.intensity import IntensityRefiner
+    from chroma_core.refiners.joint_bilateral import JointBilateralRefiner
+    from chroma_core.refiners.none import NoRefiner
+    from chroma_core.refiners.ratio import RatioRefiner
+    from chroma_core.refiners.seed import SeedRefiner
+    from chroma_core.regressors.dense import DenseRegressor
+    from chroma_core.regressors.none import NoRegressor
+    from chroma_core.regressors.ridge import RidgeRegressor
+
+    return [
+        LabColorspace,
+        PatchFeatures,
+        LightnessFeatures,
+        PositionFeatures,
+        WholeFeatures,
+        NoFeatures,
+        RidgeRegressor,
+        DenseRegressor,
+        NoRegressor,
+        NoRefiner,
+        SeedRefiner,
+        RatioRefiner,
+        IntensityRefiner,
+        GuidedRefiner,
+        JointBilateralRefiner,
+    ]
