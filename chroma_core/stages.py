@@ -315,9 +315,21 @@ class Colorspace(Stage[OptionsT]):
 
 
 class Features(Stage[OptionsT]):
-    """What is seen at each node of a grid."""
+    """What is seen at each node of a grid.
+
+    Attributes
+    ----------
+    anywhere : bool
+        True where `extract` answers at any nodes, each as if it were alone, so that a sample of
+        nodes for training costs no more than these nodes.
+    """
 
     role = "features"
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether `extract` answers at any nodes."""
+        return False
 
     @property
     @abstractmethod

@@ -61,6 +61,11 @@ class Concatenated(Features[NoOptions]):
         """The blocks of all stages."""
         return tuple(column for stage in self.stages for column in stage.columns)
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether all stages answer at any nodes."""
+        return all(stage.anywhere for stage in self.stages)
+
     def grid(self, height: int, width: int) -> Grid:
         """Return the grid of the first stage that has one; if none has, a node every 4 pixels."""
         for stage in self.stages:
@@ -89,7 +94,7 @@ class Concatenated(Features[NoOptions]):
         maps = []
         for stage in self.stages:
             theirs = stage.grid(height, width)
-            if theirs is None or theirs == ours:
+            if theirs is None or theirs == ours or self.anywhere:
                 maps.append(stage.extract(scene, grid))
             else:
                 maps.append(_brought_to(grid, stage, theirs, scene))

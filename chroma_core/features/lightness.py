@@ -60,6 +60,11 @@ class LightnessFeatures(Features[LightnessFeaturesOptions]):
         """One block; half precision keeps L* within 0.03."""
         return (Column(name=self.name, width=self.width, storage="float16"),)
 
+    @property
+    def anywhere(self) -> bool:
+        """Each node is seen by itself."""
+        return True
+
     def grid(self, height: int, width: int) -> None:
         """Answer on any grid."""
         return None

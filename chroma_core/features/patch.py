@@ -59,6 +59,11 @@ class PatchFeatures(Features[PatchFeaturesOptions]):
         """One block; half precision keeps L* within 0.03."""
         return (Column(name=self.name, width=self.width, storage="float16"),)
 
+    @property
+    def anywhere(self) -> bool:
+        """Each node is seen by itself."""
+        return True
+
     def grid(self, height: int, width: int) -> Grid:
         """Return a regular grid with the option's step."""
         return Grid.regular(height, width, self.options.step)

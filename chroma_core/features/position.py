@@ -40,6 +40,11 @@ class PositionFeatures(Features[NoOptions]):
         """One block; half precision places a node within a 4000th of the picture."""
         return (Column(name=self.name, width=3, storage="float16"),)
 
+    @property
+    def anywhere(self) -> bool:
+        """Each node is seen by itself."""
+        return True
+
     def grid(self, height: int, width: int) -> None:
         """Answer on any grid."""
         return None

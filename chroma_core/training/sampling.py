@@ -17,7 +17,12 @@ from typing import Any
 import numpy as np
 
 from chroma_core.arrays import FloatArray, IntArray
-from chroma_core.errors import ChromaError, PictureError, TrainingError
+from chroma_core.errors import (
+    ChromaError,
+    OptionError,
+    PluginError,
+    TrainingError,
+)
 from chroma_core.filters.resize import area_shrink
 from chroma_core.pictures.names import PICTURE_SUFFIXES
 from chroma_core.pictures.read import read_picture
@@ -40,13 +45,16 @@ from chroma_core.stages import (
 )
 from chroma_core.training.manifest import Settings
 from chroma_core.training.split import modulus_of, split_of
+from chroma_core.training.workers import Failure
 
 __all__ = [
     "GRAY_BELOW",
     "Photograph",
+    "SampleOrReason",
     "Sampler",
     "choose_nodes",
     "find_photographs",
+    "thinned",
     "work_lab",
 ]
 
@@ -148,12 +156,7 @@ def work_lab(path: Path, colorspace: Colorspace[Any], work_size: int) -> FloatAr
     TrainingError
         If it has no colour (kind ``"gray"``).
     """
-    try:
-        pixels = read_picture(path).pixels
-    except ChromaError:
-        raise
-    except MemoryError as error:
-        raise PictureError("not enough memory", kind="memory", path=str(path)) from error
+    pixels = read_picture(path).pixels
     if pixels.ndim != 3:
         raise TrainingError("the picture is gray", kind="gray", path=str(path))
     height, width = pixels.shape[:2]
@@ -231,6 +234,8 @@ class Sampler:
         lightness = np.ascontiguousarray(lab[..., 0])
         lightness.flags.writeable = False
         grid = self.features.grid(height, width) or Grid.regular(height, width, DEFAULT_STEP)
+        if self.per_image and self.features.anywhere:
+            grid = thinned(grid, name, self.seed, self.per_image)
         scene = Scene(lightness=lightness, scale=scene_scale(lightness.shape))
         seen = self.features.extract(scene, grid)
         check_answer(self.features, "extract", seen, (*grid.shape, self.features.width))
@@ -247,6 +252,70 @@ class Sampler:
             positions=positions.astype(np.float32),
             shape=grid.shape if self.per_image == 0 else None,
         )
+
+
+@dataclass(frozen=True)
+class SampleOrReason:
+    """Takes samples of a photograph, or says why there are none; sent to other processes.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        Takes them.
+    """
+
+    sampler: Sampler
+
+    def __call__(self, photograph: Photograph) -> Samples | Failure:
+        """Return the samples, or what is wrong with this picture.
+
+        Raises
+        ------
+        PluginError, OptionError
+            What is wrong is not the picture: every other one would fail as well.
+        """
+        try:
+            return self.sampler(photograph)
+        except (PluginError, OptionError):
+            raise
+        except ChromaError as error:
+            return Failure(kind=error.kind, reason=_line(error.what))
+        except MemoryError:
+            return Failure(kind="memory", reason="not enough memory")
+        except OSError as error:
+            return Failure(kind="io", reason=_line(error.strerror or type(error).__name__))
+        except Exception as error:
+            # A reader or a stage of someone else's: its picture is named, the rest goes on.
+            return Failure(kind="internal", reason=_line(f"{type(error).__name__}: {error}"))
+
+
+def thinned(grid: Grid, name: str, seed: int, per_image: int) -> Grid:
+    """Return every n-th row and column of a grid, from a random one on.
+
+    Features need not be computed at nodes that nobody keeps.
+
+    Parameters
+    ----------
+    grid : Grid
+        All nodes.
+    name : str
+        The picture's name; together with `seed` all that the choice follows from.
+    seed : int
+        Any whole number from 0.
+    per_image : int
+        Fewest nodes that must be left, where the grid has as many.
+    """
+    stride = 1
+    while (grid.rows // (stride + 1)) * (grid.cols // (stride + 1)) >= per_image:
+        stride += 1
+    digest = hashlib.sha256(f"thinned {seed} {name}".encode()).digest()
+    down, across = digest[0] % stride, digest[1] % stride
+    return Grid(
+        rows=-(-(grid.rows - down) // stride),
+        cols=-(-(grid.cols - across) // stride),
+        origin=(grid.origin[0] + down * grid.step[0], grid.origin[1] + across * grid.step[1]),
+        step=(grid.step[0] * stride, grid.step[1] * stride),
+    )
 
 
 def choose_nodes(name: str, seed: int, count: int, per_image: int) -> IntArray:
@@ -280,3 +349,7 @@ def _pictures_below(folder: Path) -> list[Path]:
             if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES
         )
     return found
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:400]

@@ -93,6 +93,11 @@ class SiftFeatures(Features[SiftOptions]):
         storage: Literal["uint8", "float16"] = "float16" if self.options.root else "uint8"
         return (Column(name=self.name, width=self.width, storage=storage),)
 
+    @property
+    def anywhere(self) -> bool:
+        """Each node is seen by itself."""
+        return True
+
     def grid(self, height: int, width: int) -> Grid:
         """Return nodes `step` apart, the first at ``step // 2``."""
         return Grid.regular(height, width, self.options.step)
