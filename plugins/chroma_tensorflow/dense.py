@@ -22,7 +22,7 @@ from chroma_core.stages import (
     Weights,
     WeightShapes,
 )
-from chroma_tensorflow.runtime import tensorflow
+from chroma_tensorflow.runtime import set_threads, tensorflow
 from chroma_tensorflow.trainer import DenseTrainOptions, train_nets
 
 __all__ = ["TFDenseRegressor"]
@@ -120,7 +120,8 @@ class TFDenseRegressor(TrainableRegressor[DenseOptions]):
             raise OptionError(
                 f"training options are {type(options).__name__}, wanted DenseTrainOptions"
             )
-        tf = tensorflow(options.threads)
+        tf = tensorflow()
+        set_threads(tf, options.threads, side_by_side=1 if self.options.shared else 2)
         trained = train_nets(tf, data, self.options, options, progress, checkpoint)
         weights = {file: net.tensors() for file, net in trained.nets.items()}
         return TrainingReport(

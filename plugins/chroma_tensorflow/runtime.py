@@ -12,23 +12,17 @@ from typing import Any
 
 from chroma_core.errors import PluginError
 
-__all__ = ["tensorflow"]
+__all__ = ["set_threads", "tensorflow"]
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
 
 
-def tensorflow(threads: int = 0) -> Any:
+def tensorflow() -> Any:
     """Import TensorFlow and return it.
 
     TensorFlow writes to file descriptor 2 while it loads, which no logging setting stops, so the
-    descriptor points elsewhere during the first import; what it wrote is shown if the import fails.
-
-    Parameters
-    ----------
-    threads : int, optional
-        Threads that TensorFlow may compute with; 0 leaves the choice to it. Only the first call
-        that comes before any computation can set this.
+    descriptor points elsewhere during the first import.
 
     Raises
     ------
@@ -40,9 +34,38 @@ def tensorflow(threads: int = 0) -> Any:
             _import_quietly()
         import tensorflow as tf
 
-        if threads:
-            _set_threads(tf, threads)
         return tf
+
+
+def set_threads(tf: Any, threads: int, *, side_by_side: int) -> None:
+    """Share threads out: some operations side by side, each on some threads of its own.
+
+    Two nets side by side on a thread each train half as fast again as one after the other with
+    every product split between two threads, for the products are small.
+
+    Parameters
+    ----------
+    tf : module
+        TensorFlow; can be told only before it has computed anything, and says so otherwise.
+    threads : int
+        Threads to compute with; 0 stands for one a processor.
+    side_by_side : int
+        Nets that are computed side by side.
+    """
+    total = threads or os.cpu_count() or 1
+    config = tf.config.threading
+    wanted = max(1, min(total, side_by_side)), max(1, total // side_by_side)
+    have = (
+        config.get_inter_op_parallelism_threads(),
+        config.get_intra_op_parallelism_threads(),
+    )
+    if have == wanted:
+        return
+    try:
+        config.set_inter_op_parallelism_threads(wanted[0])
+        config.set_intra_op_parallelism_threads(wanted[1])
+    except RuntimeError:
+        _log.warning("TensorFlow has begun to compute already; its threads stay as they are")
 
 
 def _import_quietly() -> None:
@@ -65,15 +88,3 @@ def _import_quietly() -> None:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-
-
-def _set_threads(tf: Any, threads: int) -> None:
-    config = tf.config.threading
-    if config.get_inter_op_parallelism_threads() == threads:
-        return
-    try:
-        # The two nets are stepped side by side, each on threads of its own.
-        config.set_inter_op_parallelism_threads(threads)
-        config.set_intra_op_parallelism_threads(threads)
-    except RuntimeError:
-        _log.warning("TensorFlow has begun to compute already; its threads stay as they are")

@@ -60,7 +60,7 @@ class DenseTrainOptions(Options):
         131_072, "rows that are mixed with each other", unit="rows", ge=1, run=True
     )
     log_dir: str = option("", "folder for TensorBoard logs; none if empty", run=True)
-    threads: int = option(0, "threads to compute with; 0 lets TensorFlow choose", ge=0, run=True)
+    threads: int = option(0, "threads to compute with; 0 takes one a processor", ge=0, run=True)
 
 
 @dataclass(frozen=True, kw_only=True)
