@@ -3,7 +3,8 @@
 Plugins are found by entry points of the group ``chroma`` and described in `chroma_core.hookspecs`.
 They are programs that the user chose to install, so they are trusted; but one that is broken must
 not break the rest. Each is loaded apart, in a thread that is waited for, and what goes wrong is
-kept as its story, which `plugin_stories` tells and which is raised only when its stage is asked for.
+kept as its story, which `plugin_stories` tells and which is raised only when its stage is asked
+for.
 
 Chroma's own stages come by the same hooks. They are looked at first, and the others are not
 loaded before a name is not found among them.
@@ -11,29 +12,23 @@ loaded before a name is not found among them.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import importlib.metadata
 import importlib.util
-import inspect
-import math
-import os
 import re
 import sys
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-import pluggy
-
-from chroma_core import hookspecs
-from chroma_core.errors import OptionError, PluginError, StageNotFound
+from chroma_core.errors import PluginError, StageNotFound
 from chroma_core.hookspecs import hookimpl
-from chroma_core.options import OptionDescription, Options, describe_options
-from chroma_core.stages import Colorspace, Features, Refiner, Regressor, Role, Stage
+from chroma_core.options import OptionDescription, describe_options
+from chroma_core.plugin_guard import Loaded, load_guarded
+from chroma_core.stages import Role, Stage
 
 __all__ = [
     "DISTRIBUTION",
@@ -58,56 +53,6 @@ GROUP = "chroma"
 
 DISTRIBUTION = "chroma-colorize"
 """The distribution whose names cannot be taken, and whose extras bring libraries."""
-
-TIMEOUT_VARIABLE = "CHROMA_PLUGIN_TIMEOUT"
-TIMEOUT = 10.0
-STORY_BYTES = 400
-
-ROLES: dict[Role, type[Stage[Any]]] = {
-    "colorspace": Colorspace,
-    "features": Features,
-    "regressor": Regressor,
-    "refiner": Refiner,
-}
-HOOKS = ("chroma_stages", "chroma_models")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-class Distribution(Protocol):
-    """What is asked of a distribution's metadata."""
-
-    @property
-    def name(self) -> str:
-        """Name on the package index."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Version."""
-        ...
-
-
-class EntryPoint(Protocol):
-    """What is asked of an entry point; `importlib.metadata.EntryPoint` is one."""
-
-    @property
-    def name(self) -> str:
-        """Name of the entry point."""
-        ...
-
-    @property
-    def value(self) -> str:
-        """Module, and attribute where there is one."""
-        ...
-
-    @property
-    def dist(self) -> Distribution | None:
-        """Whose it is."""
-        ...
-
-    def load(self) -> Any:
-        """Import it."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,16 +141,23 @@ class _Plugin:
     distribution: str
     version: str
     load: Callable[[], Any]
-    tried: bool = False
-    problem: str = ""
-    clashes: tuple[str, ...] = ()
-    seconds: float = 0.0
-    stages: tuple[type[Stage[Any]], ...] = ()
-    models: tuple[Path, ...] = ()
+    loaded: Loaded | None = None
+
+    @property
+    def key(self) -> str:
+        return _normalized(self.distribution)
 
     @property
     def shipped(self) -> bool:
-        return _normalized(self.distribution) == DISTRIBUTION
+        return self.key == DISTRIBUTION
+
+    @property
+    def problem(self) -> str:
+        return self.loaded.problem if self.loaded is not None else ""
+
+    @property
+    def stages(self) -> tuple[type[Stage[Any]], ...]:
+        return self.loaded.stages if self.loaded is not None else ()
 
 
 class Registry:
@@ -213,7 +165,7 @@ class Registry:
 
     Parameters
     ----------
-    entry_points : iterable of EntryPoint, optional
+    plugins : iterable of importlib.metadata.EntryPoint, optional
         Where plugins come from; those that are installed, by default.
     timeout : float, optional
         Seconds to wait for each plugin; by default ``CHROMA_PLUGIN_TIMEOUT``, or 10.
@@ -224,9 +176,9 @@ class Registry:
     """
 
     def __init__(
-        self, entry_points: Iterable[EntryPoint] | None = None, *, timeout: float | None = None
+        self, plugins: Iterable[EntryPoint] | None = None, *, timeout: float | None = None
     ) -> None:
-        self._entry_points = entry_points
+        self._entry_points = plugins
         self._timeout = timeout
         self._lock = threading.RLock()
         self._registered: list[_Plugin] = []
@@ -256,7 +208,7 @@ class Registry:
             load=lambda: plugin,
         )
         with self._lock:
-            self._load(entry)
+            entry.loaded = load_guarded(entry.name, entry.load, self._timeout)
             if entry.problem:
                 raise _broken(entry)
             self._registered.append(entry)
@@ -278,44 +230,62 @@ class Registry:
         PluginError
             If two plugins offer it, or the plugin that should is broken.
         """
-        for info in self._infos(shipped_only=True):
-            if (info.role, info.name) == (role, name):
-                return info.stage
+        for called, _, stage in self._stages(shipped_only=True):
+            if (stage.role, called) == (role, name):
+                return stage
         owner, _, bare = name.rpartition(":")
-        for info in self._infos():
-            if (info.role, info.stage.name) != (role, bare):
+        for called, plugin, stage in self._stages():
+            if (stage.role, stage.name) != (role, bare):
                 continue
-            if info.name == name or (owner and _normalized(owner) == info.distribution):
-                return info.stage
+            if called == name or (owner and _normalized(owner) == plugin.key):
+                return stage
         raise self._why_not(role, name)
 
     def installed_stages(self) -> list[StageInfo]:
         """Return all stages of all plugins that load, chroma's own first."""
-        return self._infos()
+        return [
+            StageInfo(
+                role=stage.role,
+                name=called,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                stage=stage,
+                options=describe_options(stage.Options),
+                missing=missing_libraries(stage),
+            )
+            for called, plugin, stage in self._stages()
+        ]
 
     def plugin_stories(self) -> list[PluginStory]:
         """Return what became of each plugin, chroma's own first."""
-        self._infos()
+        clashes: dict[int, list[str]] = {}
+        for called, plugin, stage in self._stages():
+            if called != stage.name:
+                taken = f"the {stage.role} name {stage.name} is taken, so it is called {called}"
+                clashes.setdefault(id(plugin), []).append(taken)
         return [
             PluginStory(
                 plugin=plugin.name,
                 module=plugin.module,
                 distribution=plugin.distribution,
                 version=plugin.version,
-                problem=plugin.problem or "; ".join(plugin.clashes),
+                problem=plugin.problem or "; ".join(clashes.get(id(plugin), [])),
                 loaded=not plugin.problem,
-                seconds=plugin.seconds,
+                seconds=plugin.loaded.seconds if plugin.loaded is not None else 0.0,
             )
             for plugin in self._plugins()
         ]
 
     def models(self, *, shipped_only: bool = False) -> list[ModelFolder]:
         """Return the model folders that plugins ship, chroma's own first."""
-        plugins = self._loaded(shipped_only=shipped_only)
-        offers = [(plugin, path) for plugin in plugins for path in plugin.models]
-        names = _reachable([(plugin, path.name) for plugin, path in offers])
+        offers = [
+            (plugin, path)
+            for plugin in self._load(shipped_only=shipped_only)
+            for path in (plugin.loaded.models if plugin.loaded is not None else ())
+        ]
+        names = _reachable([(plugin, "", path.name) for plugin, path in offers])
         return [
-            ModelFolder(name=name, distribution=_normalized(plugin.distribution), path=path)
+            ModelFolder(name=name, distribution=plugin.distribution, path=path)
             for name, (plugin, path) in zip(names, offers, strict=True)
         ]
 
@@ -323,34 +293,16 @@ class Registry:
         """Return the paths of the model folders that plugins ship."""
         return [folder.path for folder in self.models()]
 
-    def _infos(self, *, shipped_only: bool = False) -> list[StageInfo]:
-        with self._lock:
-            plugins = self._loaded(shipped_only=shipped_only)
-            offers = [(plugin, stage) for plugin in plugins for stage in plugin.stages]
-            keys = [(plugin, f"{stage.role} {stage.name}") for plugin, stage in offers]
-            names = [key.rpartition(" ")[2] for key in _reachable(keys)]
-            for plugin in plugins:
-                plugin.clashes = ()
-            for name, (plugin, stage) in zip(names, offers, strict=True):
-                if name != stage.name:
-                    taken = f"the name {stage.name!r} of a {stage.role} stage is taken"
-                    plugin.clashes = (*plugin.clashes, f"{taken}, so it is called {name}")
-        return [
-            StageInfo(
-                role=stage.role,
-                name=name,
-                distribution=_normalized(plugin.distribution),
-                version=plugin.version,
-                stage=stage,
-                options=describe_options(stage.Options),
-                missing=missing_libraries(stage),
-            )
-            for name, (plugin, stage) in zip(names, offers, strict=True)
-        ]
+    def _stages(self, *, shipped_only: bool = False) -> list[tuple[str, _Plugin, type[Stage[Any]]]]:
+        """Return stages with the name that each is asked for, and whose it is."""
+        plugins = self._load(shipped_only=shipped_only)
+        offers = [(plugin, stage) for plugin in plugins for stage in plugin.stages]
+        names = _reachable([(plugin, stage.role, stage.name) for plugin, stage in offers])
+        return [(name, *offer) for name, offer in zip(names, offers, strict=True)]
 
     def _why_not(self, role: Role, name: str) -> StageNotFound | PluginError:
-        infos = [info for info in self._infos() if info.role == role]
-        rivals = [info.name for info in infos if info.stage.name == name]
+        offers = [offer for offer in self._stages() if offer[2].role == role]
+        rivals = [called for called, _, stage in offers if stage.name == name]
         if rivals:
             return PluginError(
                 f"several plugins offer a {role} stage {name!r}", hint="say " + " or ".join(rivals)
@@ -358,15 +310,13 @@ class Registry:
         broken = [plugin for plugin in self._plugins() if plugin.problem]
         owner, _, bare = name.rpartition(":")
         for plugin in broken:
-            if bare == plugin.name or (
-                owner and _normalized(owner) == _normalized(plugin.distribution)
-            ):
+            if bare == plugin.name or (owner and _normalized(owner) == plugin.key):
                 return _broken(plugin)
-        names = sorted(info.name for info in infos)
+        names = sorted(called for called, _, _ in offers)
         near = difflib.get_close_matches(name, names, n=3)
-        there = "there are " + ", ".join([*near, *(other for other in names if other not in near)])
+        there = ", ".join([*near, *(other for other in names if other not in near)])
         hints = [f"did you mean {near[0]}?"] if near else []
-        hints.append(there if names else f"no {role} stage is installed")
+        hints.append(f"there are {there}" if names else f"no {role} stage is installed")
         hints += [f"plugin {plugin.name} did not load: {plugin.problem}" for plugin in broken]
         return StageNotFound(f"there is no {role} stage {name!r}", hint="; ".join(hints))
 
@@ -375,62 +325,23 @@ class Registry:
             if self._found is None:
                 found = self._entry_points
                 if found is None:
-                    found = cast(
-                        "Sequence[EntryPoint]", importlib.metadata.entry_points(group=GROUP)
-                    )
+                    found = entry_points(group=GROUP)
                 plugins = [_from_entry_point(entry) for entry in found]
                 # Metadata of an editable install and of a wheel may name the same plugin twice.
-                once = {(_normalized(p.distribution), p.name, p.module): p for p in plugins}
-                order = sorted(
+                once = {(plugin.key, plugin.name, plugin.module): plugin for plugin in plugins}
+                self._found = sorted(
                     once.values(),
-                    key=lambda p: (not p.shipped, p.name != "core", p.distribution, p.name),
+                    key=lambda plugin: (not plugin.shipped, plugin.name != "core", plugin.key),
                 )
-                self._found = order
             return [*self._found, *self._registered]
 
-    def _loaded(self, *, shipped_only: bool) -> list[_Plugin]:
+    def _load(self, *, shipped_only: bool) -> list[_Plugin]:
         with self._lock:
             plugins = [p for p in self._plugins() if p.shipped or not shipped_only]
             for plugin in plugins:
-                if not plugin.tried:
-                    self._load(plugin)
-            return [plugin for plugin in plugins if not plugin.problem]
-
-    def _load(self, plugin: _Plugin) -> None:
-        """Load a plugin in a thread of its own and keep what came of it."""
-        timeout = _timeout() if self._timeout is None else self._timeout
-        answers: list[tuple[tuple[type[Stage[Any]], ...], tuple[Path, ...]]] = []
-        problems: list[str] = []
-
-        def work() -> None:
-            # BaseException: a sys.exit() or a KeyboardInterrupt of the plugin's own is no reason
-            # for the program to end.
-            try:
-                answers.append(_offers(plugin.load()))
-            except PluginError as error:
-                problems.append(one_line(error))
-            except SystemExit as error:
-                problems.append(f"called sys.exit({one_line(error, bare=True)})")
-            except BaseException as error:
-                problems.append(one_line(error))
-
-        plugin.tried = True
-        start = time.monotonic()
-        thread = threading.Thread(target=work, name=f"chroma-plugin-{plugin.name}", daemon=True)
-        # What a plugin prints must not get between the results that go to standard output.
-        with contextlib.redirect_stdout(sys.stderr):
-            thread.start()
-            thread.join(timeout)
-        plugin.seconds = time.monotonic() - start
-        if answers:
-            plugin.stages, plugin.models = answers[0]
-        elif problems:
-            plugin.problem = problems[0]
-        else:
-            plugin.problem = (
-                f"did not finish loading in {timeout:g} s and was left "
-                f"({TIMEOUT_VARIABLE} sets how long to wait)"
-            )
+                if plugin.loaded is None:
+                    plugin.loaded = load_guarded(plugin.name, plugin.load, self._timeout)
+            return plugins
 
 
 def default_registry() -> Registry:
@@ -488,29 +399,6 @@ def require_libraries(stage: type[Stage[Any]]) -> None:
         )
 
 
-def one_line(error: BaseException, *, bare: bool = False) -> str:
-    """Return any error as one line of at most 400 bytes, whatever its text is.
-
-    Parameters
-    ----------
-    error : BaseException
-        Its text may be empty, of many lines, of megabytes, or itself raise.
-    bare : bool, optional
-        Leave out the name of its class.
-    """
-    try:
-        text = str(error)[: 4 * STORY_BYTES]
-    except BaseException as second:
-        text = f"<its text cannot be read: {type(second).__name__}>"
-    words = " ".join(re.sub(r"[^\x20-\x7e\u00a0-\U0010ffff]", " ", text).split())
-    if not bare and not isinstance(error, PluginError):
-        words = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    cut = words.encode("utf-8", "replace")
-    if len(cut) > STORY_BYTES:
-        return cut[: STORY_BYTES - 3].decode("utf-8", "ignore") + "..."
-    return cut.decode("utf-8")
-
-
 _DEFAULT = Registry()
 
 
@@ -530,32 +418,19 @@ def _normalized(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def _timeout() -> float:
-    text = os.environ.get(TIMEOUT_VARIABLE, "")
-    if not text:
-        return TIMEOUT
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < threading.TIMEOUT_MAX:
-        raise OptionError(f"{TIMEOUT_VARIABLE} is {text!r}, wanted seconds above 0")
-    return seconds
+def _reachable(offers: Sequence[tuple[_Plugin, str, str]]) -> list[str]:
+    """Return how each offer (plugin, role, name) is asked for.
 
-
-def _reachable(offers: Sequence[tuple[_Plugin, str]]) -> list[str]:
-    """Return how each offer is asked for: bare, or with its distribution where that is taken."""
-    shipped = {name for plugin, name in offers if plugin.shipped}
-    strangers = [name for plugin, name in offers if not plugin.shipped]
-    reachable = []
-    for plugin, name in offers:
-        taken = name in shipped or strangers.count(name) > 1
-        if plugin.shipped or not taken:
-            reachable.append(name)
-        else:
-            role, _, bare = name.rpartition(" ")
-            reachable.append(f"{role} {_normalized(plugin.distribution)}:{bare}".strip())
-    return reachable
+    By its name; by ``distribution:name`` where chroma ships that name, or another stranger has it.
+    """
+    shipped = {(role, name) for plugin, role, name in offers if plugin.shipped}
+    strangers = Counter((role, name) for plugin, role, name in offers if not plugin.shipped)
+    return [
+        f"{plugin.key}:{name}"
+        if not plugin.shipped and ((role, name) in shipped or strangers[role, name] > 1)
+        else name
+        for plugin, role, name in offers
+    ]
 
 
 def _is_installed(name: str) -> bool:
@@ -569,71 +444,3 @@ def _is_installed(name: str) -> bool:
 def _broken(plugin: _Plugin) -> PluginError:
     owner = " ".join(filter(None, [plugin.distribution, plugin.version]))
     return PluginError(f"plugin {plugin.name} of {owner} cannot be used: {plugin.problem}")
-
-
-def _offers(plugin: Any) -> tuple[tuple[type[Stage[Any]], ...], tuple[Path, ...]]:
-    """Return the stages and models of a plugin, or say why they cannot be had."""
-    # A manager for this plugin alone: whatever is wrong with it, no other plugin is touched.
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(plugin)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(_hook_problem(plugin, error)) from error
-    if not manager.get_hookcallers(plugin):
-        raise PluginError("offers nothing: none of its functions is marked with @hookimpl")
-    stages = [
-        stage for answer in manager.hook.chroma_stages() for stage in _items(answer, HOOKS[0])
-    ]
-    models = [path for answer in manager.hook.chroma_models() for path in _items(answer, HOOKS[1])]
-    return (
-        tuple(_checked_stage(stage) for stage in stages),
-        tuple(_checked_model(path) for path in models),
-    )
-
-
-def _hook_problem(plugin: Any, error: pluggy.PluginValidationError) -> str:
-    for name in dir(plugin):
-        marked = getattr(getattr(plugin, name, None), "chroma_impl", None)
-        if marked is not None and name not in HOOKS:
-            near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.5)
-            known = f"did you mean {near[0]}?" if near else f"hooks are {', '.join(HOOKS)}"
-            return f"{name} is not a hook ({known})"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "a hook has the wrong signature: " + "; ".join(lines[1:] or lines)
-
-
-def _items(answer: Any, hook: str) -> list[Any]:
-    if not isinstance(answer, list | tuple):
-        raise PluginError(f"{hook} returned a {type(answer).__name__}, wanted a list")
-    return list(answer)
-
-
-def _checked_stage(offered: Any) -> type[Stage[Any]]:
-    who = getattr(offered, "__name__", repr(offered)[:80])
-    if not isinstance(offered, type) or not issubclass(offered, tuple(ROLES.values())):
-        raise PluginError(
-            f"chroma_stages returned {who}, wanted classes derived from one of "
-            + ", ".join(base.__name__ for base in ROLES.values())
-        )
-    stage = cast("type[Stage[Any]]", offered)
-    if inspect.isabstract(stage):
-        lacking = ", ".join(sorted(stage.__abstractmethods__))
-        raise PluginError(f"stage {who} lacks {lacking}")
-    name = getattr(stage, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise PluginError(f"stage {who} has the name {name!r}, wanted words joined by hyphens")
-    if stage.role not in ROLES:
-        raise PluginError(f"stage {who} has the role {stage.role!r}, wanted one of the four")
-    options = stage.Options
-    if not isinstance(options, type) or not issubclass(options, Options):
-        raise PluginError(f"stage {who} has Options that do not derive from chroma's Options")
-    options()
-    return stage
-
-
-def _checked_model(path: Any) -> Path:
-    if not isinstance(path, Path):
-        raise PluginError(f"chroma_models returned {path!r:.80}, wanted paths")
-    return path
