@@ -24,10 +24,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chroma_core.arrays import FloatArray, IntArray
+from chroma_core.arrays import FloatArray, IntArray, PixelArray
 from chroma_core.errors import OptionError
 from chroma_core.options import Options, option
 from chroma_core.stages import Column, Features, Grid, Scene
+from chroma_opencv.keypoints import draw_keypoints
 from chroma_opencv.tiles import code_values, nearest_pixels, tiles
 
 __all__ = ["SiftFeatures", "SiftOptions"]
@@ -135,6 +136,23 @@ class SiftFeatures(Features[SiftOptions]):
                 in_tile = rows[tile.nodes] - tile.picture.start
                 block[tile.nodes] = self._describe(codes, in_tile, cols, size)
         return answer
+
+    def draw(self, scene: Scene) -> tuple[PixelArray, str]:
+        """Draw detected keypoints with size and orientation, and the nodes that are described.
+
+        Parameters
+        ----------
+        scene : Scene
+            The gray picture, at the size in which it is to be drawn.
+
+        Returns
+        -------
+        tuple of ndarray, shape (H, W, 3), uint8 encoded sRGB, and str
+            The drawing, and what it shows in words.
+        """
+        grid = self.grid(*scene.lightness.shape)
+        drawing, detected = draw_keypoints(scene.lightness, grid, self.options)
+        return drawing, f"sift: {detected} keypoints detected, {grid.rows} x {grid.cols} nodes"
 
     def _describe(self, codes: Codes, rows: IntArray, cols: IntArray, size: float) -> FloatArray:
         """Return the descriptors of one size, shape (len(rows), len(cols), 128)."""

@@ -74,7 +74,8 @@ def nearest_pixels(positions: FloatArray, length: int) -> IntArray:
 
     OpenCV rounds half to even, which depends on where a cut starts.
     """
-    return np.clip(np.floor(positions + 0.5), 0, length - 1).astype(np.int64)
+    nearest = np.clip(np.floor(positions + 0.5), 0, length - 1)
+    return np.asarray(nearest, dtype=np.int64)
 
 
 def code_values(lightness: FloatArray) -> npt.NDArray[np.uint8]:
