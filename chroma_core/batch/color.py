@@ -86,15 +86,15 @@ class Coloring:
         )
 
 
-def color_stream(coloring: Coloring, data: bytes, output: Path | None) -> tuple[str, ...]:
-    """Colour a picture that came through a pipe; return what the reader had to say.
+def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None) -> tuple[str, ...]:
+    """Colour a picture that comes or goes through a pipe; return what the reader had to say.
 
     Parameters
     ----------
     coloring : Coloring
         How.
-    data : bytes
-        The file.
+    picture : bytes or Path
+        The file's bytes, or the file.
     output : Path or None
         Where the result goes; None writes it to standard output.
     """
@@ -102,7 +102,8 @@ def color_stream(coloring: Coloring, data: bytes, output: Path | None) -> tuple[
 
     from chroma_core.pictures.names import FORMATS, output_format
 
-    source = read_picture(io.BytesIO(data), guarded=coloring.guarded)
+    given = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+    source = read_picture(given, guarded=coloring.guarded)
     pixels = coloring.pipeline(source.pixels)
     if output is not None:
         coloring._write(pixels, source, output, coloring.overwrite)

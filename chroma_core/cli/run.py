@@ -167,9 +167,10 @@ def _run_pictures(
     from chroma_core.batch.run import run_batch
 
     if to_stdout:
-        from chroma_core.pictures.read import read_bytes
-
-        color_stream(coloring, read_bytes(pictures[0]), None)
+        if len(pictures) != 1:
+            raise typer.BadParameter("takes one picture when -o is -", param_hint="PICTURES")
+        for warning in color_stream(coloring, Path(pictures[0]), None):
+            warn(f"{pictures[0]}: {warning}")
         return
     jobs = plan(
         pictures,
@@ -189,7 +190,7 @@ def _run_pictures(
 
         refuse_existing(jobs[0].output)
     if not (quiet or json):
-        warn_which(coloring)
+        name_stages(coloring)
     failed: list[Result] = []
     with showing_progress("colouring", quiet=quiet or json or single) as progress:
         for done, result in enumerate(run_batch(jobs, coloring, workers=workers), start=1):
@@ -206,7 +207,7 @@ def _run_pictures(
         raise typer.Exit(kinds.pop() if alike else 1)
 
 
-def warn_which(coloring: Coloring) -> None:
+def name_stages(coloring: Coloring) -> None:
     """Say on stderr which stages colour the pictures."""
     import sys
 

@@ -1,0 +1,45 @@
+# Every target does all of its own set-up. PYTHON may name another interpreter, 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check docs bench wheel-demo mutants clean
+
+demo: $(VENV)/.ready-to-run
+	$(BIN)/chroma demo -o chroma-demo
+
+test: $(VENV)/.ready-to-develop
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready-to-develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready-to-develop
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+
+bench: $(VENV)/.ready-to-develop
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py'
+
+wheel-demo: $(VENV)/.ready-to-develop
+	rm -rf build dist
+	$(BIN)/python -m build --wheel --outdir dist
+	bash tests/wheel_demo.sh "$(PYTHON)" dist/*.whl
+
+$(VENV)/.ready-to-run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[opencv,tensorflow]'
+	touch $@
+
+$(VENV)/.ready-to-develop: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	touch $@ $(VENV)/.ready-to-run
+
+clean:
+	rm -rf $(VENV) build dist site chroma-demo
