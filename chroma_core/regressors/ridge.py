@@ -23,6 +23,7 @@ import time
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -45,6 +46,9 @@ from chroma_core.stages import (
 __all__ = ["FORMAT", "RidgeOptions", "RidgeRegressor", "RidgeTrainOptions"]
 
 FORMAT = "ridge/1"
+
+AnyOptions: TypeAlias = Options
+"""The base class, by a name that the classes' own ``Options`` does not hide."""
 
 TARGETS = ("a", "b")
 
@@ -151,7 +155,7 @@ class RidgeRegressor(TrainableRegressor[RidgeOptions]):
     def train(
         self,
         data: TrainingData,
-        options: Options,
+        options: AnyOptions,
         progress: Progress,
         checkpoint: Checkpoint,
     ) -> TrainingReport:

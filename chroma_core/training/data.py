@@ -9,19 +9,32 @@ LeVeque ("Updating formulae and a pairwise algorithm for computing sample varian
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chroma_core.arrays import FloatArray, IntArray
 from chroma_core.errors import OptionError, TrainingError
-from chroma_core.stages import Samples, Split, TrainingData
+from chroma_core.stages import Colorspace, Features, Samples, Split, TrainingData
 from chroma_core.training.manifest import SPLITS, Manifest, Settings
+from chroma_core.training.sampling import (
+    Photograph,
+    SampleOrReason,
+    Sampler,
+    find_photographs,
+)
 from chroma_core.training.shards import PictureRows, ShardReader, import_pyarrow, unpack
+from chroma_core.training.split import DEFAULT_RULE
+from chroma_core.training.workers import ordered_results
 
-__all__ = ["Moments", "ShardData", "batches", "moments"]
+__all__ = ["Moments", "PhotographData", "ShardData", "batches", "moments"]
+
+_log = logging.getLogger(__name__)
 
 
 class ShardData:
@@ -134,6 +147,118 @@ class ShardData:
 
 
 _AHEAD_BYTES = 32 * 2**20
+
+
+class PhotographData:
+    """Training data straight from photographs; they are read anew on every pass.
+
+    Parameters
+    ----------
+    photographs : path, or list of paths
+        Colour photographs and folders of them.
+    features : Features
+        What is seen at the nodes.
+    colorspace : Colorspace
+        What lightness and chroma are.
+    work_size : int, optional
+        Short side of the work pictures in pixels; 0 keeps each picture's size.
+    per_image : int, optional
+        Nodes of each picture, drawn at random but the same on every pass; None gives whole maps.
+    seed : int, optional
+        What the draw follows from, together with each picture's name.
+    validation : str, optional
+        How pictures are parted, see `chroma_core.training.split.split_of`.
+    workers : int, optional
+        Processes that read ahead; 0 reads in this one.
+
+    Attributes
+    ----------
+    skipped : dict of str to str
+        Pictures that gave no samples so far, and why. They are not tried again.
+    """
+
+    def __init__(
+        self,
+        photographs: Path | str | Sequence[Path | str],
+        features: Features[Any],
+        colorspace: Colorspace[Any],
+        work_size: int = 256,
+        per_image: int | None = None,
+        seed: int = 0,
+        *,
+        validation: str = DEFAULT_RULE,
+        workers: int = 0,
+    ) -> None:
+        self._sampler = Sampler(
+            features=features,
+            colorspace=colorspace,
+            work_size=work_size,
+            per_image=per_image or 0,
+            seed=seed,
+            split=validation,
+        )
+        self._workers = workers
+        self._photographs: dict[Split, list[Photograph]] = {split: [] for split in SPLITS}
+        for photograph in find_photographs(photographs, validation):
+            self._photographs[photograph.split].append(photograph)
+        self._counts: dict[str, int] = {}
+        self.skipped: dict[str, str] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """What the samples are taken with."""
+        return self._sampler.settings
+
+    @property
+    def width(self) -> int:
+        """Numbers a node."""
+        return self._sampler.features.width
+
+    def pictures(self, split: Split) -> int:
+        """Return how many picture files a part has, unusable ones included."""
+        return len(self._photographs[split])
+
+    def rows(self, split: Split) -> int:
+        """Return how many nodes a part has; an estimate until all its pictures were read."""
+        names = [photograph.name for photograph in self._photographs[split]]
+        known = [self._counts[name] for name in names if name in self._counts]
+        unknown = len(names) - len(known) - sum(name in self.skipped for name in names)
+        return sum(known) + unknown * self._typical_rows()
+
+    def samples(self, split: Split, order: IntArray | None = None) -> Iterator[Samples]:
+        """Yield pictures one by one, in the given order of indices or by name.
+
+        A picture that cannot be used is passed over with a warning.
+
+        Raises
+        ------
+        PluginError, OptionError
+            If the features cannot run at all.
+        """
+        part = self._photographs[split]
+        chosen = part if order is None else [part[index] for index in order]
+        chosen = [photograph for photograph in chosen if photograph.name not in self.skipped]
+        work = SampleOrReason(self._sampler)
+        found = ordered_results(work, chosen, workers=min(self._workers, len(chosen)))
+        with contextlib.closing(found):
+            for photograph, result in zip(chosen, found, strict=True):
+                if isinstance(result, Samples):
+                    self._counts[photograph.name] = len(result.lightness)
+                    yield result
+                else:
+                    _log.warning("%s gives no samples: %s", photograph.name, result.reason)
+                    self.skipped[photograph.name] = result.reason
+
+    def _typical_rows(self) -> int:
+        sampler = self._sampler
+        if sampler.per_image:
+            return sampler.per_image
+        if self._counts:
+            return round(sum(self._counts.values()) / len(self._counts))
+        side = sampler.work_size or 1024
+        # Most photographs are 4 to 3.
+        grid = sampler.features.grid(side, side * 4 // 3)
+        return grid.rows * grid.cols if grid else side * side // 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,23 +399,17 @@ _BLOCK_ROWS = 8192
 
 
 def _blocks(data: TrainingData, split: Split) -> Iterator[FloatArray]:
-    """Yield (features, L*, a*, b*) as float64 blocks, shape (n, D + 3), of many pictures each."""
-    waiting: list[Samples] = []
+    """Yield (features, L*, a*, b*), shape (n, D + 3), float64, n about `_BLOCK_ROWS`."""
+    waiting: list[FloatArray] = []
     rows = 0
     for sample in data.samples(split):
-        waiting.append(sample)
-        rows += len(sample.lightness)
-        if rows >= _BLOCK_ROWS:
-            yield _stacked(waiting)
-            waiting, rows = [], 0
+        for start in range(0, len(sample.lightness), _BLOCK_ROWS):
+            part = slice(start, start + _BLOCK_ROWS)
+            columns = [sample.features[part], sample.lightness[part], sample.chroma[part]]
+            waiting.append(np.column_stack(columns))
+            rows += len(waiting[-1])
+            if rows >= _BLOCK_ROWS:
+                yield np.concatenate(waiting, dtype=np.float64)
+                waiting, rows = [], 0
     if rows:
-        yield _stacked(waiting)
-
-
-def _stacked(samples: list[Samples]) -> FloatArray:
-    return np.concatenate(
-        [
-            np.column_stack([sample.features, sample.lightness, sample.chroma]).astype(np.float64)
-            for sample in samples
-        ]
-    )
+        yield np.concatenate(waiting, dtype=np.float64)

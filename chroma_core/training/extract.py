@@ -15,12 +15,12 @@ import json
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chroma_core.errors import ChromaError, OptionError, PluginError, TrainingError
+from chroma_core.errors import OptionError, TrainingError
 from chroma_core.stages import Colorspace, Features, Progress, Split
 from chroma_core.training.manifest import (
     MANIFEST,
@@ -31,13 +31,12 @@ from chroma_core.training.manifest import (
     file_sha256,
     write_atomically,
 )
-from chroma_core.training.sampling import Photograph, Sampler, find_photographs
+from chroma_core.training.sampling import Photograph, SampleOrReason, Sampler, find_photographs
 from chroma_core.training.shards import (
     PictureRows,
     ShardWriter,
     check_values,
     import_pyarrow,
-    pack,
     rows_of,
 )
 from chroma_core.training.split import DEFAULT_RULE
@@ -52,6 +51,9 @@ SHARD_BYTES = 256 * 2**20
 
 SHARD_PICTURES = 1024
 """An interruption costs at most the pictures of one shard."""
+
+HOPELESS = 32
+"""An extraction is given up when its first so many pictures all fail inside a stage."""
 
 _log = logging.getLogger(__name__)
 
@@ -196,14 +198,14 @@ class _Work:
     sampler: Sampler
     avoid: frozenset[str]
 
-    def __call__(self, photograph: Photograph) -> PictureRows | Skipped:
+    def __call__(self, photograph: Photograph) -> PictureRows | Failure:
         """Return the rows of a photograph, or why there are none."""
+        # First the samples: the reader knows what may be opened, a pipe may not.
+        samples = SampleOrReason(self.sampler)(photograph)
+        if isinstance(samples, Failure):
+            return samples
         try:
             digest, _ = file_sha256(photograph.path)
-            if digest in self.avoid:
-                raise TrainingError("it belongs to an evaluation", kind="evaluation")
-            samples = self.sampler(photograph)
-            blocks = pack(samples.features, self.sampler.features.columns)
             record = PictureRecord(
                 picture=photograph.name,
                 split=photograph.split,
@@ -211,22 +213,14 @@ class _Work:
                 shape=samples.shape,
                 sha256=digest,
             )
-            rows = rows_of(samples, blocks, record)
+            rows = rows_of(samples, self.sampler.features.columns, record)
             check_values(rows.values, photograph.name)
-        except (PluginError, OptionError):
-            # Not the picture's fault: every other picture would fail as well.
-            raise
-        except ChromaError as error:
-            return Skipped(picture=photograph.name, kind=error.kind, reason=_line(error.what))
-        except MemoryError:
-            return Skipped(picture=photograph.name, kind="memory", reason="not enough memory")
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            return Skipped(picture=photograph.name, kind="io", reason=_line(reason))
-        except Exception as error:
-            # A reader or a stage of someone else's: the report names it, the rest goes on.
-            reason = _line(f"{type(error).__name__}: {error}")
-            return Skipped(picture=photograph.name, kind="internal", reason=reason)
+            return Failure(kind="io", reason=error.strerror or type(error).__name__)
+        except TrainingError as error:
+            return Failure(kind=error.kind, reason=error.what)
+        if digest in self.avoid:
+            return Failure(kind="evaluation", reason="it belongs to an evaluation")
         return rows
 
 
@@ -234,7 +228,7 @@ def _work_off(
     folder: Path,
     manifest: Manifest,
     photographs: Sequence[Photograph],
-    results: Iterator[PictureRows | Skipped | Failure],
+    results: Generator[PictureRows | Failure],
     progress: Any,
     *,
     compression: str,
@@ -264,12 +258,11 @@ def _work_off(
                     )
                 writer.add(result)
             else:
-                if isinstance(result, Failure):
-                    result = Skipped(
-                        picture=photograph.name, kind=result.kind, reason=result.reason
-                    )
-                _log.warning("%s gives no samples: %s", result.picture, result.reason)
-                skipped.append(result)
+                _log.warning("%s gives no samples: %s", photograph.name, result.reason)
+                skipped.append(
+                    Skipped(picture=photograph.name, kind=result.kind, reason=result.reason)
+                )
+                _stop_if_hopeless(skipped, manifest.pictures + (writer is not None))
             if writer is not None and (
                 writer.bytes >= shard_bytes or len(writer.pictures) >= shard_pictures
             ):
@@ -280,7 +273,7 @@ def _work_off(
     finally:
         if writer is not None:
             writer.discard()
-        results.close()  # type: ignore[attr-defined]  # a generator: its processes end here
+        results.close()
     _write_skipped(folder, skipped)
     if not manifest.shards:
         first = skipped[0]
@@ -345,8 +338,14 @@ def _records(manifest: Manifest, split: Split) -> list[PictureRecord]:
     ]
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())[:400]
+def _stop_if_hopeless(skipped: Sequence[Skipped], good: int) -> None:
+    """End an extraction that fails for a reason that lies in a stage and not in the pictures."""
+    if good or len(skipped) < HOPELESS or {item.kind for item in skipped} - {"internal", "stage"}:
+        return
+    raise TrainingError(
+        f"the first {len(skipped)} pictures all fail: {skipped[0].reason}",
+        hint="the fault is in a stage",
+    )
 
 
 def _at_least(least: int, name: str, value: int) -> int:

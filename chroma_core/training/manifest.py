@@ -112,7 +112,7 @@ class Settings:
         columns = tuple(
             Column(
                 name=_text(item["name"]),
-                width=_whole(item["width"], 1, 2**20),
+                width=_whole(item["width"], 0, 2**20),
                 storage=_one_of(item["storage"], STORAGE),
             )
             for item in _list(value["columns"], 1, 1000)

@@ -121,8 +121,9 @@ class PictureRows:
     values: FloatArray
 
 
-def rows_of(samples: Samples, blocks: tuple[AnyArray, ...], record: PictureRecord) -> PictureRows:
-    """Return samples as they are kept, with their packed features."""
+def rows_of(samples: Samples, columns: Sequence[Column], record: PictureRecord) -> PictureRows:
+    """Return samples as they are kept; raises what `pack` raises."""
+    blocks = pack(samples.features, columns)
     values = np.column_stack([samples.lightness, samples.chroma, samples.positions])
     return PictureRows(record=record, blocks=blocks, values=values.astype(np.float32, copy=False))
 
@@ -190,6 +191,8 @@ class ShardWriter:
         number = self._first_picture + len(self.pictures)
         arrays = [pa.array(np.full(count, number, dtype=np.int32))]
         for block in rows.blocks:
+            if block.shape[1] == 0:
+                continue
             size = block.shape[1] * block.dtype.itemsize
             buffers = [None, pa.py_buffer(np.ascontiguousarray(block))]
             arrays.append(pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), count, buffers))
@@ -272,7 +275,7 @@ class ShardReader:
         blocks = []
         for place, column in enumerate(self.settings.columns):
             size = feature_bytes(column)
-            raw = _bytes(table, feature_column(place), size)
+            raw = _bytes(table, feature_column(place), size) if size else np.empty((total, 0), "u1")
             block = raw.view(STORAGE[column.storage])
             if column.storage != "uint8" and not np.isfinite(block).all():
                 raise ValueError(f"features {column.name} hold values that are not finite")
@@ -379,6 +382,9 @@ def _schema(columns: Sequence[Column]) -> Any:
     fields = [pa.field("picture", pa.int32(), nullable=False)]
     for place, column in enumerate(columns):
         size = feature_bytes(column)
+        if size == 0:
+            # A stage that sees nothing, such as "none", has nothing to keep.
+            continue
         fields.append(pa.field(feature_column(place), pa.binary(size), nullable=False))
     fields.extend(pa.field(name, pa.float32(), nullable=False) for name in _FLOATS)
     return pa.schema(fields)

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
@@ -67,7 +67,7 @@ def ordered_results(
     *,
     workers: int,
     timeout: float = 300.0,
-) -> Iterator[ResultT | Failure]:
+) -> Generator[ResultT | Failure]:
     """Yield the results of `work` for all items, in their order.
 
     Parameters

@@ -1,0 +1,348 @@
+"""From shards, or photographs, to a model folder.
+
+The regressor does the learning; this module gives it data and a checkpoint, measures what it
+learnt on pictures that it never saw, and writes the model with its card, its history and its
+learning curve. While it works, checkpoints (and for photographs their samples) lie in a folder
+beside the model's, named after it with ``.training`` at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from chroma_core.errors import OptionError, TrainingError
+from chroma_core.features.concatenated import Concatenated
+from chroma_core.models import save_model
+from chroma_core.options import Options, options_from_text, options_to_text
+from chroma_core.pipeline import stage_text
+from chroma_core.plugins import find_stage, require_libraries
+from chroma_core.stages import (
+    Colorspace,
+    Features,
+    Progress,
+    Regressor,
+    Role,
+    Split,
+    TrainableRegressor,
+)
+from chroma_core.training.checkpoint import FolderCheckpoint
+from chroma_core.training.curves import plot_curves, write_history
+from chroma_core.training.data import PhotographData, ShardData, moments
+from chroma_core.training.extract import extract
+from chroma_core.training.manifest import MANIFEST, SPLITS, Settings, file_sha256
+from chroma_core.training.measure import Unexplained, measure
+
+__all__ = ["HISTORY", "LEARNING_CURVE", "TrainedModel", "is_shards", "stages_of", "train"]
+
+HISTORY = "history.csv"
+LEARNING_CURVE = "learning-curve.png"
+
+NODES_PER_IMAGE = 128
+"""Nodes of each picture where a training starts from photographs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    folder : Path
+        The model folder.
+    regressor : Regressor
+        The trained stage.
+    history : tuple of Mapping
+        One entry an epoch.
+    errors : Mapping[str, Unexplained]
+        Error over variance on ``validation`` and ``card``, where they have pictures.
+    record : Mapping[str, Any]
+        What the model's card says.
+    seconds : float
+        Wall time.
+    """
+
+    folder: Path
+    regressor: Regressor[Any]
+    history: tuple[Mapping[str, float], ...]
+    errors: Mapping[Split, Unexplained]
+    record: Mapping[str, Any]
+    seconds: float
+
+
+def train(
+    source: Path | str | Sequence[Path | str],
+    folder: Path | str,
+    *,
+    regressor: TrainableRegressor[Any],
+    features: Features[Any] | None = None,
+    colorspace: Colorspace[Any] | None = None,
+    work_size: int | None = None,
+    per_image: int | None = None,
+    seed: int = 0,
+    train_options: Options | None = None,
+    refiners: Iterable[tuple[str, Mapping[str, str]]] = (("intensity", {}),),
+    name: str = "",
+    record: Mapping[str, Any] | None = None,
+    licence: str = "",
+    workers: int | None = None,
+    progress: Progress | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> TrainedModel:
+    """Train a regressor and write its model folder.
+
+    Parameters
+    ----------
+    source : path, or list of paths
+        A folder of shards, or colour photographs and folders of them.
+    folder : path
+        The model folder to make.
+    regressor : TrainableRegressor
+        What is trained; its stage options stay as they are.
+    features, colorspace, work_size : Features, Colorspace, int, optional
+        For shards they may be left out, and must be the shards' own if given. For photographs
+        `features` is needed; the others are ``lab`` and 256 px by default.
+    per_image, seed : int, optional
+        Nodes of each picture and what their draw follows from; for photographs alone, 128 by
+        default. A regressor that wants maps gets all nodes.
+    train_options : Options, optional
+        Options of the training, of the type `regressor.TrainOptions`.
+    refiners : iterable of (str, Mapping[str, str]), optional
+        Default refiners of the model: names and options as text.
+    name : str, optional
+        The model's name; that of the folder by default.
+    record : Mapping, optional
+        Further facts for the card (``summary``, ``intended_use``, ``limits``, ``commands``).
+    licence : str, optional
+        Licence of the weights.
+    workers : int, optional
+        Processes that read photographs; one for each core by default.
+    progress : callable, optional
+        Told what is done of what there is, with facts.
+    resume : bool, optional
+        Go on from the last checkpoint, which must be of the same options and data.
+    overwrite : bool, optional
+        Replace a model that is there already.
+
+    Returns
+    -------
+    TrainedModel
+
+    Raises
+    ------
+    OptionError
+        If options are not of the right type.
+    TrainingError
+        If the data do not fit the stages, the training fails, or (kind ``"exists"``, before
+        anything is trained) the folder is there already.
+    ModelError
+        If the model cannot be written.
+    """
+    began = time.monotonic()
+    target = Path(folder)
+    beside = target.with_name(target.name + ".training")
+    report_to = progress if progress is not None else _silent
+    options = train_options if train_options is not None else regressor.TrainOptions()
+    if type(options) is not regressor.TrainOptions:
+        raise OptionError(
+            f"training options are {type(options).__name__}, "
+            f"wanted {regressor.TrainOptions.__name__}"
+        )
+    require_libraries(type(regressor))
+    _refuse_existing(target, overwrite=overwrite)
+    data: ShardData | PhotographData
+    if is_shards(source):
+        data = ShardData(source)  # type: ignore[arg-type]  # is_shards: it is one path
+        features, colorspace = _agreed(data.settings, features, colorspace, work_size)
+        if regressor.wants == "maps" and data.settings.per_image:
+            raise TrainingError(
+                f"regressor {regressor.name} wants whole maps, the shards hold "
+                f"{data.settings.per_image} nodes of each picture",
+                hint="extract all nodes, or train from the photographs",
+                path=str(source),
+            )
+    else:
+        if features is None:
+            raise OptionError("training from photographs needs features")
+        if colorspace is None:
+            colorspace = cast("Colorspace[Any]", find_stage("colorspace", "lab")())
+        side = 256 if work_size is None else work_size
+        if regressor.wants == "maps":
+            data = PhotographData(source, features, colorspace, side, workers=workers or 0)
+        else:
+            extract(
+                source,
+                beside / "shards",
+                colorspace=colorspace,
+                features=features,
+                work_size=side,
+                per_image=NODES_PER_IMAGE if per_image is None else per_image,
+                seed=seed,
+                workers=workers,
+                progress=report_to,
+            )
+            data = ShardData(beside / "shards")
+    facts = _facts_of(data)
+    checkpoint = FolderCheckpoint(
+        beside / "checkpoint",
+        settings={
+            "regressor": stage_text(regressor),
+            "options": options_to_text(options, run=False),
+            "data": facts,
+        },
+        resume=resume,
+    )
+    trained = regressor.train(data, options, report_to, checkpoint)
+    mean_chroma = moments(data, "train").chroma_mean
+    parts: tuple[Split, ...] = ("validation", "card")
+    errors = {
+        split: measure(trained.regressor, data, split, mean_chroma)
+        for split in parts
+        if data.pictures(split)
+    }
+    card = {
+        **(record or {}),
+        "data": facts,
+        "metrics": {
+            f"error over variance, {split}": {
+                "a*": round(found.a, 4),
+                "b*": round(found.b, 4),
+                "pictures": found.pictures,
+            }
+            for split, found in errors.items()
+        },
+        "options": options_to_text(options),
+        "seed": getattr(options, "seed", seed),
+        "mean_chroma": [round(float(number), 4) for number in mean_chroma],
+        "training": dict(trained.facts),
+    }
+    save_model(
+        target,
+        colorspace=colorspace,
+        features=features,
+        regressor=trained.regressor,
+        work_size=data.settings.work_size,
+        name=name,
+        refiners=refiners,
+        record=card,
+        licence=licence,
+        overwrite=overwrite,
+    )
+    write_history(trained.history, target / HISTORY)
+    plot_curves(trained.history, target / LEARNING_CURVE, name or target.name)
+    # The model is safe, so what it could have been resumed from is of no more use.
+    shutil.rmtree(beside / "checkpoint", ignore_errors=True)
+    if beside.is_dir() and not any(beside.iterdir()):
+        beside.rmdir()
+    return TrainedModel(
+        folder=target,
+        regressor=trained.regressor,
+        history=trained.history,
+        errors=errors,
+        record=card,
+        seconds=time.monotonic() - began,
+    )
+
+
+def is_shards(source: Path | str | Sequence[Path | str]) -> bool:
+    """Return whether a source of training data is a folder of shards."""
+    return isinstance(source, str | os.PathLike) and os.path.lexists(Path(source) / MANIFEST)
+
+
+def stages_of(settings: Settings) -> tuple[Features[Any], Colorspace[Any]]:
+    """Return the stages that samples were taken with.
+
+    Raises
+    ------
+    StageNotFound, PluginError, OptionError
+        If a stage is not installed, or not with these options.
+    TrainingError
+        If it is installed in another version.
+    """
+    parts = [_built("features", text) for text in settings.features]
+    features = parts[0] if len(parts) == 1 else Concatenated(parts)
+    return features, _built("colorspace", settings.colorspace)
+
+
+def _built(role: Role, text: Mapping[str, Any]) -> Any:
+    stage_type = find_stage(role, str(text["name"]))
+    require_libraries(stage_type)
+    stage = stage_type(options_from_text(stage_type.Options, text["options"], owner=text["name"]))
+    if text["version"] != stage.version:
+        raise TrainingError(
+            f"the data were made with {role} {stage.name} version {text['version']}, "
+            f"installed is version {stage.version}",
+            hint="extract anew",
+        )
+    return stage
+
+
+def _agreed(
+    settings: Settings,
+    features: Features[Any] | None,
+    colorspace: Colorspace[Any] | None,
+    work_size: int | None,
+) -> tuple[Features[Any], Colorspace[Any]]:
+    """Return the shards' stages, after what the caller gave was found to be the same."""
+    made_with, made_in = stages_of(settings)
+    for given, own in ((features, made_with), (colorspace, made_in)):
+        if given is not None and stage_text(given) != stage_text(own):
+            raise TrainingError(
+                f"the shards were made with {json.dumps(stage_text(own))}, "
+                f"not {json.dumps(stage_text(given))}",
+                hint="leave it out, or extract anew",
+            )
+    if work_size not in (None, settings.work_size):
+        raise TrainingError(
+            f"the shards were made at a work size of {settings.work_size} px, not {work_size}",
+            hint="leave it out, or extract anew",
+        )
+    if made_with.width != settings.width:
+        raise TrainingError(
+            f"the shards hold {settings.width} numbers a node, "
+            f"features {made_with.name} give {made_with.width}",
+            hint="extract anew",
+        )
+    return features or made_with, colorspace or made_in
+
+
+def _facts_of(data: ShardData | PhotographData) -> dict[str, Any]:
+    """Return what a card says of the data; the same data give the same facts."""
+    facts: dict[str, Any] = {
+        f"{split} pictures": data.pictures(split) for split in SPLITS if data.pictures(split)
+    }
+    if isinstance(data, ShardData):
+        facts.update({f"{split} rows": data.rows(split) for split in SPLITS if data.rows(split)})
+        facts["manifest_sha256"] = file_sha256(data.folder / MANIFEST)[0]
+    else:
+        facts["settings_sha256"] = hashlib.sha256(
+            json.dumps(data.settings.to_json(), sort_keys=True).encode()
+        ).hexdigest()
+    settings = data.settings
+    facts["nodes a picture"] = settings.per_image or "all"
+    facts["split"] = f"by picture, {settings.split}"
+    return facts
+
+
+def _refuse_existing(target: Path, *, overwrite: bool) -> None:
+    if overwrite or not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    raise TrainingError(
+        "there is something already",
+        hint="name another folder, or allow it to be replaced",
+        path=str(target),
+        exit_status=73,
+        kind="exists",
+    )
+
+
+def _silent(done: int, total: int, facts: Mapping[str, str]) -> None:
+    """Tell nobody."""
