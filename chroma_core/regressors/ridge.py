@@ -136,7 +136,7 @@ class RidgeRegressor(TrainableRegressor[RidgeOptions]):
         wanted = self._weights["a"]["weight"].size - int(self.options.lightness)
         if width != wanted:
             raise ModelMismatch(f"features have {width} numbers a node, this model wants {wanted}")
-        seen = features.reshape(-1, width)
+        seen = features.reshape(lightness.size, width)
         light = lightness.reshape(-1, 1)
         chroma = np.empty((len(light), 2), dtype=np.float32)
         for start in range(0, len(light), BLOCK_ROWS):

@@ -83,7 +83,9 @@ def _predicted(regressor: Regressor[Any], sample: Samples) -> FloatArray:
             hint="extract all nodes (leave --per-image out)",
         )
     prediction = regressor.predict(
-        sample.features.reshape(*grid.shape, -1), sample.lightness.reshape(grid.shape), grid
+        sample.features.reshape(*grid.shape, sample.features.shape[1]),
+        sample.lightness.reshape(grid.shape),
+        grid,
     )
     answer = prediction.grid
     if answer == grid:

@@ -246,7 +246,9 @@ class Sampler:
         positions = np.column_stack([grid.row_positions()[rows], grid.col_positions()[cols]])
         return Samples(
             picture=name,
-            features=seen.reshape(count, -1)[chosen].astype(np.float32, copy=False),
+            features=seen.reshape(count, self.features.width)[chosen].astype(
+                np.float32, copy=False
+            ),
             lightness=lab_at[:, 0].astype(np.float32, copy=False),
             chroma=lab_at[:, 1:].astype(np.float32, copy=False),
             positions=positions.astype(np.float32),
