@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import os
-from pathlib import Path
 from typing import IO
-
-import numpy as np
 
 from chroma_core.errors import PictureError
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.picture import Picture
+from chroma_core.pictures.source import read_bytes
 
-__all__ = ["read_picture"]
+__all__ = ["read_bytes", "read_picture"]
 
 
 def read_picture(
-    source: str | os.PathLike[str] | bytes | IO[bytes],
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes],
     *,
     limits: Limits | None = None,
     guarded: bool = False,
+    keep_floats: bool = False,
 ) -> Picture:
     """Read a picture: upright, in sRGB, with what its file said besides.
 
@@ -31,42 +29,49 @@ def read_picture(
     limits : Limits, optional
         What may not be passed; those of the environment by default.
     guarded : bool, optional
-        Whether to decode in another process, which may crash or be stopped without harm here.
+        Whether to decode in another process, which may crash or be stopped without harm here
+        (POSIX only; elsewhere it has no effect).
+    keep_floats : bool, optional
+        Whether pictures of floats stay float32 instead of becoming uint16.
 
     Raises
     ------
     PictureError
         If it cannot be read right: says why, and what can be done.
     """
-    from PIL import Image
-
-    name = str(source) if isinstance(source, (str, os.PathLike)) else ""
+    limits = Limits.from_environment() if limits is None else limits
+    name = ""
     try:
         if isinstance(source, (str, os.PathLike)):
-            data = Path(source).read_bytes()
+            name = str(source)
+            data = read_bytes(source, limits)
         else:
-            data = source if isinstance(source, bytes) else source.read()
-    except OSError as error:
-        raise PictureError(str(error.strerror), kind="no-input", path=name) from error
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and data[24] == 16:
-        import imagecodecs
+            data = _bytes_of(source, limits)
+        if guarded and os.name == "posix":
+            from chroma_core.pictures.worker import decode_guarded
 
-        array, form = imagecodecs.png_decode(data), "png"
-    elif data[:4] in (b"II*\0", b"MM\0*"):
-        import tifffile
+            return decode_guarded(data, limits, keep_floats=keep_floats, source=name)
+        from chroma_core.pictures.decode import decode_picture
 
-        array, form = tifffile.imread(io.BytesIO(data), key=0), "tiff"
+        return decode_picture(data, limits, keep_floats=keep_floats, source=name)
+    except PictureError as error:
+        error.path = error.path or name
+        raise
+
+
+def _bytes_of(source: bytes | bytearray | memoryview | IO[bytes], limits: Limits) -> bytes:
+    """Return all bytes of a stream, or as many as are too many."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
     else:
-        image: Image.Image = Image.open(io.BytesIO(data))
-        form = (image.format or "").lower()
-        if image.mode not in ("L", "LA", "RGB", "RGBA"):
-            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-        array = np.asarray(image)
-    alpha = None
-    if array.ndim == 3 and array.shape[2] in (2, 4):
-        array, alpha = array[..., :-1], np.ascontiguousarray(array[..., -1])
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    depth = 8 * array.dtype.itemsize
-    pixels = np.ascontiguousarray(array)
-    return Picture(pixels=pixels, alpha=alpha, depth=depth, format=form, source=name)
+        try:
+            data = source.read(limits.max_bytes + 1)
+        except OSError as error:
+            raise PictureError(f"cannot be read: {error}", kind="io") from error
+    if len(data) > limits.max_bytes:
+        raise PictureError(
+            f"it has more than {limits.max_bytes:,} bytes",
+            kind="too-large",
+            hint="--max-bytes, or CHROMA_MAX_BYTES",
+        )
+    return data
