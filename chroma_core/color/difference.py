@@ -35,8 +35,9 @@ def delta_e_76(lab1: npt.ArrayLike, lab2: npt.ArrayLike) -> FloatArray:
     >>> float(delta_e_76([50.0, 0.0, 0.0], [50.0, 3.0, 4.0]))
     5.0
     """
-    difference = as_colors(lab1) - as_colors(lab2)
-    distance: FloatArray = np.asarray(np.sqrt(np.square(difference).sum(axis=-1)))
+    with quiet():
+        difference = as_colors(lab1) - as_colors(lab2)
+        distance: FloatArray = np.asarray(np.sqrt(np.square(difference).sum(axis=-1)))
     return distance
 
 

@@ -1,7 +1,6 @@
 """Linear RGB and CIE XYZ.
 
-The matrix is derived from the chromaticities of primaries and white (SMPTE RP 177-1993, section
-3.3) instead of typed from a table of four digits, and its inverse is computed: so R = G = B gives
+The matrix is derived from the chromaticities of primaries and white (SMPTE RP 177) instead of typed from a table of four digits, and its inverse is computed: so R = G = B gives
 the white's XYZ to the last bits, and the two directions undo each other.
 """
 
@@ -22,7 +21,7 @@ __all__ = ["SRGB_PRIMARIES", "linear_rgb_to_xyz", "rgb_to_xyz_matrix", "xyz_to_l
 Primaries = Sequence[Sequence[float]] | FloatArray
 
 SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-"""(x, y) of red, green and blue, IEC 61966-2-1:1999, clause 4.1 (those of ITU-R BT.709)."""
+"""(x, y) of red, green and blue, IEC 61966-2-1:1999 (those of ITU-R BT.709)."""
 
 
 def rgb_to_xyz_matrix(
