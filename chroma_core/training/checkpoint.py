@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from chroma_core.arrays import AnyArray
 from chroma_core.errors import TrainingError
+from chroma_core.training.manifest import not_written, write_atomically
 
 __all__ = ["FolderCheckpoint", "NoCheckpoint"]
 
@@ -101,11 +101,19 @@ class FolderCheckpoint:
             Weights, optimiser state, generator states.
         facts : Mapping
             What JSON can hold: epoch, step, best error.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written (kind ``"io"``).
         """
         # Imported here: commands that do not train need no safetensors.
         from safetensors.numpy import save
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_written(error, self.folder) from error
         states = self._states()
         number = states[-1][0] + 1 if states else 0
         body = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -117,12 +125,7 @@ class FolderCheckpoint:
         }
         payload = save(body, metadata={"chroma": json.dumps(header, allow_nan=False)})
         path = self.folder / f"state-{number:06d}.safetensors"
-        partial = path.with_name(path.name + ".tmp")
-        with open(partial, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        write_atomically(path, payload)
         # With resume off the states of an earlier training go only now that a new one is safe.
         for _, old in self._states()[:-KEPT]:
             old.unlink(missing_ok=True)

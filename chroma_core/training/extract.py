@@ -29,6 +29,7 @@ from chroma_core.training.manifest import (
     PictureRecord,
     Skipped,
     file_sha256,
+    not_written,
     write_atomically,
 )
 from chroma_core.training.sampling import Photograph, SampleOrReason, Sampler, find_photographs
@@ -270,6 +271,8 @@ def _work_off(
             progress(done, {"skipped": str(len(skipped))})
         if writer is not None:
             manifest, writer = closed(writer), None
+    except OSError as error:
+        raise not_written(error, folder) from error
     finally:
         if writer is not None:
             writer.discard()
@@ -295,9 +298,7 @@ def _begun(folder: Path, sampler: Sampler, found: Sequence[Photograph]) -> Manif
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(
-            f"the folder cannot be made: {error.strerror}", path=str(folder)
-        ) from error
+        raise not_written(error, folder) from error
     if not os.path.lexists(folder / MANIFEST):
         if any(folder.glob("*.parquet")):
             raise TrainingError(

@@ -34,6 +34,7 @@ __all__ = [
     "Skipped",
     "feature_bytes",
     "file_sha256",
+    "not_written",
     "shard_name",
     "write_atomically",
 ]
@@ -336,13 +337,33 @@ def feature_bytes(column: Column) -> int:
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be written (kind ``"io"``).
+    """
     partial = path.with_name(path.name + ".tmp")
-    with open(partial, "wb") as file:
-        file.write(payload)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise not_written(error, path) from error
+
+
+def not_written(error: OSError, path: Path) -> TrainingError:
+    """Return what the system says of a failed writing as one of our errors."""
+    return TrainingError(
+        f"cannot be written: {error.strerror or type(error).__name__}",
+        hint="what is finished stays; the same command goes on from there",
+        path=str(path),
+        exit_status=74,
+        kind="io",
+    )
 
 
 def file_sha256(path: Path) -> tuple[str, int]:

@@ -12,6 +12,7 @@ fit is a `TrainingError` that names the file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -50,6 +51,12 @@ __all__ = [
 
 CHROMA_LIMIT = 150.0
 """No colour of sRGB has |a*| or |b*| above 108 (blue: b* = -107.9); the rest is room for others."""
+
+GROUP_BYTES = 2**30
+"""Most bytes of one picture's samples: what reading it may take of memory, whatever it claims."""
+
+_BROKEN = (OSError, ValueError, MemoryError, OverflowError, IndexError)
+"""What pyarrow raises, beside its own errors, when a file is not what it says."""
 
 _FLOATS = ("lightness", "a", "b", "row", "col")
 
@@ -122,8 +129,19 @@ class PictureRows:
 
 
 def rows_of(samples: Samples, columns: Sequence[Column], record: PictureRecord) -> PictureRows:
-    """Return samples as they are kept; raises what `pack` raises."""
+    """Return samples as they are kept.
+
+    Raises
+    ------
+    TrainingError
+        If a number does not fit its storage, or the samples are too many to be kept together.
+    """
     blocks = pack(samples.features, columns)
+    if sum(block.nbytes for block in blocks) > GROUP_BYTES:
+        raise TrainingError(
+            f"{len(samples.lightness)} nodes take more than {GROUP_BYTES >> 20} MiB",
+            hint="keep fewer nodes of each picture, or take a larger step",
+        )
     values = np.column_stack([samples.lightness, samples.chroma, samples.positions])
     return PictureRows(record=record, blocks=blocks, values=values.astype(np.float32, copy=False))
 
@@ -222,6 +240,9 @@ class ShardWriter:
 
     def discard(self) -> None:
         """Leave nothing behind."""
+        # pyarrow would otherwise finish the file when it is collected, after it was closed.
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.close()
         self._file.close()
         self.partial.unlink(missing_ok=True)
 
@@ -250,7 +271,7 @@ class ShardReader:
                 thrift_container_size_limit=2**24,
             )
             self._check_footer(pa)
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except (*_BROKEN, pa.ArrowException) as error:
             raise self._damaged(error) from error
 
     def read(self, groups: Sequence[int]) -> list[PictureRows]:
@@ -259,7 +280,7 @@ class ShardReader:
         try:
             table = self.file.read_row_groups(list(groups), use_threads=False)
             return list(self._pictures(table, groups))
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except (*_BROKEN, pa.ArrowException) as error:
             raise self._damaged(error) from error
 
     def _pictures(self, table: Any, groups: Sequence[int]) -> Iterator[PictureRows]:
@@ -305,6 +326,8 @@ class ShardReader:
                 f"says {len(self.record.pictures)} with {self.record.rows}"
             )
         for index, record in enumerate(self.record.pictures):
+            if record.rows * sum(map(feature_bytes, self.settings.columns)) > GROUP_BYTES:
+                raise ValueError(f"{record.rows} rows of {record.picture} are too many")
             group = footer.row_group(index)
             if group.num_rows != record.rows:
                 raise ValueError(f"{group.num_rows} rows of {record.picture}")

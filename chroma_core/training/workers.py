@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
 from chroma_core.errors import TrainingError
@@ -90,13 +91,19 @@ def ordered_results(
         for item in items:
             yield work(item)
         return
+    try:
+        message = bytes(ForkingPickler.dumps(work))
+    except Exception as error:
+        raise TrainingError(
+            f"the work cannot be sent to other processes: {error}", hint="set workers=0"
+        ) from error
     source = enumerate(items)
     done: dict[int, ResultT | Failure] = {}
     following = 0
     exhausted = False
     crew: list[_Worker[ItemT]] = []
     try:
-        crew.extend(_Worker(work) for _ in range(workers))
+        crew.extend(_Worker(message) for _ in range(workers))
         lost_at_boot = 0
         while True:
             for worker in crew:
@@ -137,7 +144,7 @@ def ordered_results(
                     raise outcome.error
                 if isinstance(outcome, Failure):
                     worker.stop()
-                    crew[place] = _Worker(work)
+                    crew[place] = _Worker(message)
                     if index is None:
                         lost_at_boot += 1
                         if lost_at_boot > workers:
@@ -163,9 +170,15 @@ class _Raised:
 
 
 class _Worker(Generic[ItemT]):
-    """One process, as seen from here."""
+    """One process, as seen from here.
 
-    def __init__(self, work: Callable[[ItemT], Any]) -> None:
+    Parameters
+    ----------
+    message : bytes
+        The work, as `Connection.recv` unpacks it.
+    """
+
+    def __init__(self, message: bytes) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, far = context.Pipe()
         self.process = context.Process(target=_serve, args=(far,), daemon=True)
@@ -176,7 +189,7 @@ class _Worker(Generic[ItemT]):
             self.process.start()
         far.close()
         with contextlib.suppress(BrokenPipeError):
-            self.pipe.send(work)
+            self.pipe.send_bytes(message)
 
     @property
     def free(self) -> bool:
