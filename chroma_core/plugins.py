@@ -241,6 +241,14 @@ class Registry:
                 return stage
         raise self._why_not(role, name)
 
+    def name_of(self, stage_type: type[Stage[Any]]) -> str:
+        """Return the name by which `find_stage` gives a class; its own if it is not installed."""
+        for called, _, stage in self._stages(shipped_only=True):
+            if stage is stage_type:
+                return called
+        names = [called for called, _, stage in self._stages() if stage is stage_type]
+        return names[0] if names else stage_type.name
+
     def installed_stages(self) -> list[StageInfo]:
         """Return all stages of all plugins that load, chroma's own first."""
         return [
