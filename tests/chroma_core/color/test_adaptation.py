@@ -28,9 +28,7 @@ def test_law_white_goes_to_white(source, target):
 def test_law_adapting_twice_is_adapting_once(first, second, third):
     twice = chromatic_adaptation_matrix(second, third) @ chromatic_adaptation_matrix(first, second)
 
-    np.testing.assert_allclose(
-        twice, chromatic_adaptation_matrix(first, third), rtol=0, atol=1e-14
-    )
+    np.testing.assert_allclose(twice, chromatic_adaptation_matrix(first, third), rtol=0, atol=1e-14)
 
 
 @given(whites)
@@ -69,6 +67,4 @@ def test_colour_science_agrees(colour, target):
         transform="Bradford",
     )
 
-    np.testing.assert_allclose(
-        chromatic_adaptation(xyz, "D65", target), theirs, rtol=0, atol=1e-14
-    )
+    np.testing.assert_allclose(chromatic_adaptation(xyz, "D65", target), theirs, rtol=0, atol=1e-14)

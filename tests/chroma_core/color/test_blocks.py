@@ -60,7 +60,7 @@ def test_law_any_leading_shape_is_kept(leading):
 
 
 def test_code_values_are_refused_with_what_to_do():
-    with pytest.raises(TypeError, match="uint8, wanted floats .divide by 255 first"):
+    with pytest.raises(TypeError, match=r"uint8, wanted floats \(divide by 255 first\)"):
         rgb_to_lab(np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(TypeError, match="65535"):
         gray_to_lightness(np.zeros((2, 2), np.uint16))
