@@ -9,7 +9,7 @@ import numpy as np
 from chroma_core.arrays import FloatArray, PixelArray
 from chroma_core.errors import InputError
 
-__all__ = ["JpegTables", "Picture", "to_codes", "to_unit"]
+__all__ = ["JpegTables", "Picture", "to_codes", "to_depth", "to_unit"]
 
 JpegTables = tuple[tuple[int, ...], ...]
 """Quantisation tables of a JPEG, 64 numbers each, luminance first."""
@@ -112,9 +112,8 @@ class Picture:
         """
         alpha = self.alpha
         if alpha is not None and alpha.dtype != pixels.dtype:
-            unit = to_unit(alpha)
             floating = pixels.dtype.kind == "f"
-            alpha = unit if floating else to_codes(unit, 8 * pixels.dtype.itemsize)
+            alpha = to_unit(alpha) if floating else to_depth(alpha, 8 * pixels.dtype.itemsize)
         return replace(self, pixels=pixels, alpha=alpha)
 
 
@@ -144,4 +143,26 @@ def to_codes(unit: PixelArray, depth: int) -> PixelArray:
     top = (1 << depth) - 1
     scaled = np.rint(np.clip(unit, 0, 1) * unit.dtype.type(top))
     codes: PixelArray = scaled.astype(np.uint8 if depth == 8 else np.uint16)
+    return codes
+
+
+def to_depth(values: PixelArray, depth: int) -> PixelArray:
+    """Return code values or floats in [0, 1] as code values of 8 or 16 bits, rounded.
+
+    Parameters
+    ----------
+    values : ndarray, any shape
+        uint8, uint16, or finite floats.
+    depth : int
+        8 or 16.
+    """
+    if values.dtype.kind == "f":
+        return to_codes(values, depth)
+    if values.dtype.itemsize * 8 == depth:
+        return values
+    if depth == 16:
+        return values.astype(np.uint16) * np.uint16(257)
+    # 65535 = 255 * 257: exact, and half a step rounds up.
+    table = ((np.arange(65536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
+    codes: PixelArray = table[values]
     return codes

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.lib.format
 
 from chroma_core.arrays import AnyArray, FloatArray, PixelArray
-from chroma_core.errors import PictureError
+from chroma_core.errors import InputError, PictureError
 from chroma_core.pictures.atomic import Overwrite, refuse_existing, write_bytes_atomically
+from chroma_core.pictures.exif import exif_upright, xmp_upright
 from chroma_core.pictures.names import FORMATS, format_of_suffix
-from chroma_core.pictures.picture import Picture, to_codes, to_unit
+from chroma_core.pictures.picture import Picture, to_codes, to_depth
 
 __all__ = ["Overwrite", "write_bytes_atomically", "write_lab_tiff", "write_npy", "write_picture"]
 
@@ -45,55 +47,86 @@ def write_picture(
     depth : int, optional
         8 or 16; the picture's own by default, 8 where the format holds no more.
     quality : int, optional
-        1 to 100, for JPEG, WebP and AVIF; by default the input's own tables, else 95.
+        1 to 100, for JPEG, WebP and AVIF; by default a JPEG's own tables, else 95 (AVIF: 90).
+        A WebP of quality 100 is lossless.
     overwrite : {"never", "always"}, optional
         Whether a file that exists may be replaced.
     note : str, optional
-        What made the picture, for its metadata.
+        What made the picture, for its XMP.
 
     Raises
     ------
     PictureError
         If it cannot be written; there is no file then.
+    InputError
+        If the pixels are no picture.
     """
-    from PIL import Image
+    from chroma_core.pictures.encode import encode_picture
+    from chroma_core.pictures.provenance import with_note
 
     target = Path(path)
-    if isinstance(picture, Picture):
-        whole = picture
-    else:
-        pixels = picture.astype(np.float32) if picture.dtype == np.float64 else picture
-        whole = like.with_pixels(pixels) if like is not None else Picture(pixels=pixels)
+    whole = _whole(picture, like)
     form = format or format_of_suffix(target)
-    if form is None:
-        raise PictureError(
-            "its extension names no format that can be written",
-            kind="unsupported",
-            path=str(path),
-            hint=f"choose one of {', '.join(FORMATS)}",
+    try:
+        if form not in FORMATS:
+            raise PictureError(
+                f"pictures cannot be written as {form or target.suffix or target.name}",
+                kind="unsupported",
+                hint=f"choose one of {', '.join(FORMATS)}",
+            )
+        if overwrite == "never":
+            refuse_existing(target)
+        bits = _bits(whole, form, depth)
+        pixels = to_depth(whole.pixels, bits)
+        alpha = None if whole.alpha is None else to_depth(whole.alpha, bits)
+        ready = replace(
+            whole,
+            pixels=pixels,
+            alpha=alpha,
+            depth=bits,
+            exif=exif_upright(whole.exif, turned=False),
+            xmp=xmp_upright(whole.xmp),
         )
-    if overwrite == "never":
-        refuse_existing(target)
-    bits = depth or (whole.depth if form in ("png", "tiff", "ppm") else 8)
-    planes = [to_codes(to_unit(whole.pixels), bits)]
-    if whole.alpha is not None:
-        planes.append(to_codes(to_unit(whole.alpha), bits))
-    codes = np.dstack(planes) if len(planes) > 1 else planes[0]
-    stream = io.BytesIO()
-    if form == "tiff":
-        import tifffile
+        if note:
+            ready = replace(ready, xmp=with_note(ready.xmp, note))
+        data = encode_picture(ready, form, quality)
+    except PictureError as error:
+        error.path = error.path or str(path)
+        raise
+    return write_bytes_atomically(target, data, overwrite)
 
-        photometric = "rgb" if whole.pixels.ndim == 3 else "minisblack"
-        extra = ["unassalpha"] if whole.alpha is not None else None
-        tifffile.imwrite(stream, codes, photometric=photometric, extrasamples=extra, metadata=None)
-        return write_bytes_atomically(target, stream.getvalue(), overwrite)
-    if bits == 16:
-        import imagecodecs
 
-        return write_bytes_atomically(target, imagecodecs.png_encode(codes), overwrite)
-    options = {"quality": quality or 95, "subsampling": 0} if form == "jpeg" else {}
-    Image.fromarray(codes).save(stream, form, **options)
-    return write_bytes_atomically(target, stream.getvalue(), overwrite)
+def _whole(picture: Picture | PixelArray, like: Picture | None) -> Picture:
+    """Return pixels with what goes along with them."""
+    if isinstance(picture, Picture):
+        return picture
+    pixels = np.asarray(picture)
+    if pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32, copy=False)
+        if not np.isfinite(pixels).all():
+            raise InputError("pixels hold values that are NaN or infinite")
+    if like is None:
+        return Picture(pixels=pixels, depth=16 if pixels.dtype == np.uint16 else 8)
+    if pixels.shape[:2] != like.pixels.shape[:2]:
+        raise InputError(f"pixels have shape {pixels.shape}, the picture {like.pixels.shape}")
+    return like.with_pixels(pixels)
+
+
+def _bits(picture: Picture, format: str, depth: int | None) -> int:
+    """Return the bits a channel of a file."""
+    from chroma_core.pictures.encode import DEEP_FORMATS
+
+    if depth not in (None, 8, 16):
+        raise InputError(f"depth is {depth}, wanted 8 or 16")
+    if format in DEEP_FORMATS:
+        return picture.depth if depth is None else depth
+    if depth == 16 or (depth is None and picture.depth == 16 and picture.format == format):
+        raise PictureError(
+            f"{format} is written with 8 bits, and the picture has more",
+            kind="unsupported",
+            hint="choose png or tiff, or a depth of 8",
+        )
+    return 8
 
 
 def write_lab_tiff(
@@ -119,30 +152,35 @@ def write_lab_tiff(
         x and y of the white that the numbers refer to, D65 by default; stands in tag 318.
     overwrite : {"never", "always"}, optional
         Whether a file that exists may be replaced.
+
+    Raises
+    ------
+    InputError
+        If `lab` is no such array or holds NaN, or `depth` is another.
+    PictureError
+        If it cannot be written.
     """
-    import tifffile
+    from chroma_core.pictures.tiff_write import CIELAB, encode_tiff
 
     values = np.asarray(lab)
+    if values.ndim != 3 or values.shape[2] != 3 or not np.isfinite(values).all():
+        raise InputError(f"lab has shape {values.shape}, wanted (H, W, 3), finite")
     if depth == "float":
         codes: PixelArray = values.astype(np.float32)
+    elif depth in (8, 16):
+        codes = _lab_codes(values, int(depth))
     else:
-        bits = int(depth)
-        signed, unsigned = (np.int8, np.uint8) if bits == 8 else (np.int16, np.uint16)
-        steps = 1 << (bits - 8)
-        lightness = to_codes(values[..., 0] / 100, bits)
-        edge = np.iinfo(signed)
-        chroma = np.clip(np.rint(values[..., 1:] * steps), edge.min, edge.max)
-        codes = np.dstack([lightness, chroma.astype(signed).view(unsigned)])
-    x, y = (round(float(part) * 1_000_000) for part in white_point)
-    stream = io.BytesIO()
-    tifffile.imwrite(
-        stream,
-        codes,
-        photometric="cielab",
-        metadata=None,
-        extratags=[(318, 5, 2, (x, 1_000_000, y, 1_000_000), True)],
-    )
-    return write_bytes_atomically(path, stream.getvalue(), overwrite)
+        raise InputError(f"depth is {depth!r}, wanted 8, 16 or 'float'")
+    data = encode_tiff(codes, CIELAB, white_point=white_point)
+    return write_bytes_atomically(path, data, overwrite)
+
+
+def _lab_codes(lab: FloatArray, bits: int) -> PixelArray:
+    """Return L*, a*, b* as TIFF 6.0, section 23, stores them."""
+    signed, unsigned = (np.int8, np.uint8) if bits == 8 else (np.int16, np.uint16)
+    edge = np.iinfo(signed)
+    chroma = np.clip(np.rint(lab[..., 1:] * (1 << (bits - 8))), edge.min, edge.max)
+    return np.dstack([to_codes(lab[..., 0] / 100, bits), chroma.astype(signed).view(unsigned)])
 
 
 def write_npy(

@@ -1,0 +1,46 @@
+"""A note of what made a picture, in its XMP (ISO 16684-1): beside what was there, never over it."""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import quoteattr
+
+__all__ = ["with_note"]
+
+_NAMESPACE = "urn:chroma:provenance:1"
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
+_EARLIER = re.compile(
+    rb'<rdf:Description rdf:about="" xmlns:chroma="urn:chroma:provenance:1"[^>]*/>\s*'
+)
+_BEGIN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_END = b'\n<?xpacket end="w"?>'
+
+
+def with_note(xmp: bytes, note: str) -> bytes:
+    """Return XMP that holds a note besides what it held.
+
+    A note of an earlier run is replaced. XMP that is no UTF-8, or has no RDF, is kept as it is:
+    what the user wrote is worth more than our note.
+
+    Parameters
+    ----------
+    xmp : bytes
+        What the picture had, or nothing.
+    note : str
+        What made it.
+    """
+    printable = "".join(c for c in note if c.isprintable())
+    said = f'xmlns:Iptc4xmpExt="{_IPTC}" chroma:madeBy={quoteattr(printable)}'
+    kept = _EARLIER.sub(b"", xmp)
+    if b"DigitalSourceType" not in kept:
+        said += f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"'
+    element = f'<rdf:Description rdf:about="" xmlns:chroma="{_NAMESPACE}" {said}/>'.encode()
+    if not kept.strip(b"\0 \r\n\t"):
+        rdf = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        head = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + rdf
+        return b"".join([_BEGIN, head, element, b"</rdf:RDF></x:xmpmeta>", _END])
+    before, end, after = kept.rpartition(b"</rdf:RDF>")
+    if not end or b"<rdf:RDF" not in before:
+        return xmp
+    return before + element + end + after

@@ -1,0 +1,168 @@
+"""TIFF 6.0: one page, in strips, with what the picture carried in its directories.
+
+Written here because no library in use writes 16-bit colour and EXIF directories both.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from chroma_core.arrays import PixelArray
+from chroma_core.errors import PictureError
+from chroma_core.pictures.ifd import (
+    CARRIED,
+    EXIF_IFD,
+    GPS_IFD,
+    Value,
+    build_directory,
+    parse_exif,
+)
+
+__all__ = ["CIELAB", "GRAY", "RGB", "encode_tiff"]
+
+GRAY, RGB, CIELAB = 1, 2, 8
+"""Photometric interpretations."""
+
+_STRIP_BYTES = 1 << 20
+_LARGEST = (1 << 32) - 1
+_LEVEL = 6
+
+
+def encode_tiff(
+    codes: PixelArray,
+    photometric: int,
+    *,
+    alpha: bool = False,
+    icc: bytes = b"",
+    exif: bytes = b"",
+    xmp: bytes = b"",
+    iptc: bytes = b"",
+    dpi: tuple[float, float] | None = None,
+    white_point: tuple[float, float] | None = None,
+) -> bytes:
+    """Return a TIFF file: deflate, with differences of neighbours where samples are integers.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (H, W) or (H, W, C)
+        uint8, uint16 or float32.
+    photometric : int
+        `GRAY`, `RGB` or `CIELAB`.
+    alpha : bool, optional
+        Whether the last channel is opacity, straight.
+    icc, exif, xmp, iptc : bytes, optional
+        What the picture carries.
+    dpi : tuple of float, optional
+        Pixels an inch.
+    white_point : tuple of float, optional
+        x and y of the white, for `CIELAB`.
+
+    Raises
+    ------
+    PictureError
+        If it takes more than 4 GiB.
+    """
+    parsed = parse_exif(exif)
+    order, first, inner, gps = parsed if parsed is not None else ("<", {}, {}, {})
+    image = codes.reshape(codes.shape[0], codes.shape[1], -1)
+    height, width, channels = image.shape
+    floating = codes.dtype.kind == "f"
+    rows = max(1, min(height, _STRIP_BYTES // max(1, image[:1].nbytes)))
+    strips = [_packed(image[row : row + rows], order) for row in range(0, height, rows)]
+    data = b"".join(strips)
+    counts = [len(strip) for strip in strips]
+    offsets = _running(counts, 8)
+    if 8 + len(data) + (1 << 26) > _LARGEST:
+        raise PictureError("a TIFF cannot hold more than 4 GiB", kind="unsupported")
+
+    def short(*values: int) -> Value:
+        return Value(3, len(values), struct.pack(f"{order}{len(values)}H", *values))
+
+    def long(*values: int) -> Value:
+        return Value(4, len(values), struct.pack(f"{order}{len(values)}I", *values))
+
+    tags: dict[int, Value] = {tag: value for tag, value in first.items() if tag in CARRIED}
+    tags |= {
+        256: long(width),
+        257: long(height),
+        258: short(*[8 * codes.dtype.itemsize] * channels),
+        259: short(8),
+        262: short(photometric),
+        273: long(*offsets),
+        274: short(1),
+        277: short(channels),
+        278: long(rows),
+        279: long(*counts),
+        284: short(1),
+        339: short(*[3 if floating else 1] * channels),
+    }
+    if not floating:
+        tags[317] = short(2)
+    if alpha:
+        tags[338] = short(2)
+    if dpi is not None:
+        tags[282], tags[283] = (_rational(order, value) for value in dpi)
+        tags[296] = short(2)
+    if white_point is not None:
+        tags[318] = _rational(order, *white_point)
+    for tag, kind, block in ((34675, 7, icc), (700, 1, xmp), (33723, 7, iptc)):
+        if block:
+            tags[tag] = Value(kind, len(block), block)
+    padding = b"\0" * (len(data) % 2)
+    start = 8 + len(data) + len(padding)
+    directories = _directories(order, tags, inner, gps, start)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", start)
+    return b"".join([head, data, padding, directories])
+
+
+def _running(counts: list[int], start: int) -> list[int]:
+    """Return where each of some blocks begins that lie one behind the other."""
+    places = [start]
+    for count in counts[:-1]:
+        places.append(places[-1] + count)
+    return places
+
+
+def _packed(strip: PixelArray, order: str) -> bytes:
+    """Return a strip as deflated differences, or deflated floats."""
+    import imagecodecs
+
+    if strip.dtype.kind != "f":
+        # Horizontal differences that wrap around (TIFF 6.0, section 14).
+        differences = strip.copy()
+        differences[:, 1:] -= strip[:, :-1]
+        strip = differences
+    raw = np.ascontiguousarray(strip.astype(strip.dtype.newbyteorder("<" if order == "<" else ">")))
+    return bytes(imagecodecs.zlib_encode(raw.tobytes(), level=_LEVEL))
+
+
+def _rational(order: str, *values: float) -> Value:
+    """Return numbers as fractions of 32-bit integers."""
+    parts = []
+    for value in values:
+        fraction = Fraction(value).limit_denominator(1_000_000)
+        parts += [fraction.numerator, fraction.denominator]
+    return Value(5, len(values), struct.pack(f"{order}{len(parts)}I", *parts))
+
+
+def _directories(
+    order: str,
+    tags: dict[int, Value],
+    inner: Mapping[int, Value],
+    gps: Mapping[int, Value],
+    start: int,
+) -> bytes:
+    """Return the page's directory and those of EXIF and GPS behind it."""
+    inside = [(tag, entries) for tag, entries in ((EXIF_IFD, inner), (GPS_IFD, gps)) if entries]
+    tags |= {tag: Value(4, 1, b"\0\0\0\0") for tag, _ in inside}
+    place = start + len(build_directory(order, tags, start))
+    blocks = []
+    for tag, entries in inside:
+        tags[tag] = Value(4, 1, struct.pack(order + "I", place))
+        blocks.append(build_directory(order, entries, place))
+        place += len(blocks[-1])
+    return b"".join([build_directory(order, tags, start), *blocks])
