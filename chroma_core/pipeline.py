@@ -415,10 +415,9 @@ def merge(color: FloatArray, colorspace: Colorspace[Any], dtype: Any) -> PixelAr
     check_answer(colorspace, "to_rgb", rgb, color.shape)
     # What is left outside is rounding: at most the mapping's tolerance.
     rgb = np.clip(rgb, 0.0, 1.0)
-    if np.issubdtype(dtype, np.floating):
-        return rgb.astype(np.float32, copy=False)
-    codes: PixelArray = np.rint(rgb * np.iinfo(dtype).max).astype(dtype)
-    return codes
+    floating = np.issubdtype(dtype, np.floating)
+    encoded: PixelArray = rgb if floating else np.rint(rgb * np.iinfo(dtype).max)
+    return encoded.astype(np.float32 if floating else dtype, copy=False)
 
 
 def stage_text(stage: Stage[Any]) -> dict[str, Any]:
