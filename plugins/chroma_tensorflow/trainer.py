@@ -362,7 +362,7 @@ class _Trainer:
         tf, options = self.tf, self.options
         batch = options.batch
 
-        def step(net: _Net, index: Any, inputs: Any, targets: Any, rate: Any, count: Any) -> Any:
+        def step(net: _Net, inputs: Any, targets: Any, rate: Any, count: Any) -> Any:
             seed = tf.stack([options.seed, 2 * count + net.outputs.start])
             if options.noise:
                 shape = tf.shape(inputs)
@@ -418,7 +418,7 @@ class _Trainer:
                 inputs = self._inputs(features[rows], lightness[rows])
                 targets = self._targets(chroma[rows])
                 new = [
-                    step(net, index, inputs, targets[:, net.outputs], rates[index], first + index)
+                    step(net, inputs, targets[:, net.outputs], rates[index], first + index)
                     for net in active
                 ]
                 return index + 1, losses + tf.stack(new)
