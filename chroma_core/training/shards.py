@@ -180,13 +180,10 @@ class ShardWriter:
         self.rows = 0
         self.bytes = 0
         self._first_picture = first_picture
-        self._schema = _schema(settings.columns)
-        facts = {"format": FORMAT, "first_picture": first_picture, **settings.to_json()}
-        metadata = {b"chroma": json.dumps(facts, allow_nan=False).encode()}
         self._file = open(self.partial, "wb")  # noqa: SIM115  # closed by close and discard
         self._writer = pq.ParquetWriter(
             pa.PythonFile(self._file, mode="w"),
-            self._schema.with_metadata(metadata),
+            _schema(settings.columns),
             compression=compression,
             use_dictionary=False,
             write_statistics=False,
@@ -224,6 +221,14 @@ class ShardWriter:
 
     def close(self) -> ShardRecord:
         """Finish the file, give it its name, and return what the manifest says of it."""
+        facts = {
+            "format": FORMAT,
+            **self.settings.to_json(),
+            "first_picture": self._first_picture,
+            "pictures": [record.picture for record in self.pictures],
+        }
+        # For whoever finds the file alone; nothing here is read back.
+        self._writer.add_key_value_metadata({"chroma": json.dumps(facts, allow_nan=False)})
         self._writer.close()
         self._file.flush()
         os.fsync(self._file.fileno())
