@@ -8,10 +8,10 @@ With g(d; σ) = exp(-d² / 2σ²):
     q_i = Σ_j w_ij p_j / Σ_j w_ij
 
 The window is 2 ⌈2 σ_space⌉ + 1 pixels on a side, cut at the edges of the picture. Its cost grows
-with its area, so a wide one may be sampled: only every `step`-th neighbour in both directions
-counts, each standing for the mean of the pixels around it, and the pixel itself, which stands for
-itself alone. That is the same sum over a coarser picture, laid anew around every pixel: so there is
-no grid whose place the result would depend on.
+with its area, so a wide one may be sampled: then only every `step`-th pixel in both directions
+counts. The samples lie around each pixel, on no fixed grid, so that nothing depends on where a
+picture, or a stripe of it, begins. (Means of step x step pixels as samples were tried: they mix
+colours across edges and came out twice as far from the whole window.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from itertools import product
 import numpy as np
 
 from chroma_core.arrays import FloatArray
-from chroma_core.filters.guided import box_mean
 
 __all__ = ["bilateral_reach", "joint_bilateral_filter"]
 
@@ -40,8 +39,7 @@ def joint_bilateral_filter(
 ) -> FloatArray:
     """Return the values, averaged over neighbours whose guide is alike.
 
-    Beside the result it holds planes of the size of the input for values and guide, and where
-    `step` is above 1 as many of their means.
+    Beside the result it holds the values once more, a channel at a time in memory, and blocks.
 
     Parameters
     ----------
@@ -55,7 +53,8 @@ def joint_bilateral_filter(
         L* units, above 0; infinity makes it a Gaussian blur.
     step : int, optional
         Distance of neighbouring samples of the window in pixels; 1 takes every pixel and is the
-        definition. Up to a third of `sigma_space` hardly differs.
+        definition. With a quarter of `sigma_space` chroma of three photographs differed by 0.06 to
+        0.32 on average, where the filter itself moved it by 2.3 to 4.8 (σ 12 px, 10 L*).
 
     Returns
     -------
@@ -82,22 +81,16 @@ def joint_bilateral_filter(
         )
     dtype = np.float64 if values.dtype == np.float64 else np.float32
     height, width = guide.shape
-    own: FloatArray = np.ascontiguousarray(np.moveaxis(np.atleast_3d(values), -1, 0), dtype=dtype)
-    own_guide: FloatArray = np.ascontiguousarray(guide, dtype=dtype)
-    there, guide_there = own, own_guide
-    if step > 1:
-        there = np.stack([box_mean(plane, step // 2) for plane in own])
-        guide_there = box_mean(own_guide, step // 2)
+    planes: FloatArray = np.moveaxis(np.atleast_3d(values), -1, 0)
+    planes = np.ascontiguousarray(planes, dtype=dtype)
+    lightness: FloatArray = np.ascontiguousarray(guide, dtype=dtype)
     offsets = _offsets(sigma_space, step)
-    result = np.empty((height, width, len(own)), dtype=dtype)
+    result = np.empty((height, width, len(planes)), dtype=dtype)
     rows = max(1, _BLOCK // max(1, width))
     for start in range(0, height, rows):
         stop = min(start + rows, height)
-        # A sample stands for step² pixels, so the pixel itself weighs 1 / step² beside it. It also
-        # keeps the sum of weights above 0 where no sample is alike. With step 1 it is a sample.
-        alone = dtype(0 if step == 1 else step**-2)
-        total = own[:, start:stop] * alone
-        weights = np.full((stop - start, width), alone, dtype=dtype)
+        total = np.zeros((len(planes), stop - start, width), dtype=dtype)
+        weights = np.zeros((stop - start, width), dtype=dtype)
         for down, along in offsets:
             top, bottom = max(start, -down), min(stop, height - down)
             left, right = max(0, -along), min(width, width - along)
@@ -106,11 +99,11 @@ def joint_bilateral_filter(
             near = math.exp(-(down * down + along * along) / (2 * sigma_space**2))
             shifted = (slice(top + down, bottom + down), slice(left + along, right + along))
             here = (slice(top - start, bottom - start), slice(left, right))
-            weight = guide_there[shifted] - own_guide[top:bottom, left:right]
+            weight = lightness[shifted] - lightness[top:bottom, left:right]
             _fall_off(weight, sigma_range)
             weight *= dtype(near)
             weights[here] += weight
-            for plane, sums in zip(there, total, strict=True):
+            for plane, sums in zip(planes, total, strict=True):
                 sums[here] += weight * plane[shifted]
         result[start:stop] = np.moveaxis(total / weights, 0, -1)
     return result.reshape(values.shape)
@@ -121,10 +114,10 @@ def bilateral_reach(sigma_space: float, step: int = 1) -> int:
 
     Examples
     --------
-    >>> bilateral_reach(6.0), bilateral_reach(6.0, step=2)
-    (12, 13)
+    >>> bilateral_reach(6.0), bilateral_reach(6.0, step=5)
+    (12, 15)
     """
-    return math.ceil(2 * sigma_space / step) * step + (step // 2 if step > 1 else 0)
+    return math.ceil(2 * sigma_space / step) * step
 
 
 def _offsets(sigma_space: float, step: int) -> list[tuple[int, int]]:

@@ -1,8 +1,9 @@
 """Joint bilateral filter of predicted chroma: a mean over near pixels of like lightness.
 
 Petschnigg et al. 2004 and Cheng, Yang & Sheng 2015; see `chroma_core.filters.bilateral`. The window
-covers two sigmas to each side. It is sampled at a third of sigma, so that cost per pixel stays the
-same at every size of picture: 13 to 25 samples on a side, 0.6 to 2.2 CPU-seconds a megapixel.
+covers two sigmas to each side. It is sampled at a quarter of sigma, so that the cost per pixel does
+not grow with the picture: 17 to 33 samples on a side, 1 to 4 CPU-seconds a megapixel. `guided` is
+ten times faster and no worse on the predictions that the defaults were chosen on.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ class JointBilateralOptions(Options):
     """Settings of `JointBilateralRefiner`."""
 
     sigma_space: float = option(
-        12.0, "how far like pixels are averaged", unit="px of the work picture", gt=0, le=256
+        12.0, "how far like pixels are averaged", unit="px of the work picture", ge=0.1, le=256
     )
-    sigma_range: float = option(10.0, "how unlike they may be", unit="L*", gt=0)
+    sigma_range: float = option(10.0, "how unlike they may be", unit="L*", ge=0.01)
 
 
 class JointBilateralRefiner(Refiner[JointBilateralOptions]):
@@ -78,5 +79,5 @@ class JointBilateralRefiner(Refiner[JointBilateralOptions]):
 
 
 def _step(sigma: float) -> int:
-    """Return how far apart the window's samples lie: a third of sigma loses nothing to speak of."""
-    return max(1, int(sigma / 3))
+    """Return how far apart the samples of the window lie."""
+    return max(1, int(sigma / 4))
