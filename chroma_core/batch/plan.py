@@ -200,14 +200,15 @@ def _expand(
     """Return the pictures that one argument stands for, with the folders between."""
     if _is_folder(given):
         folder = Path(given)
-        skipped = Path(output).resolve() if output is not None else None
+        skipped = Path(os.path.realpath(output)) if output is not None else None
         found = []
         for path in find_pictures(
             folder, recursive=recursive, suffix=suffix, follow_links=follow_links
         ):
             # Results of an earlier run in a folder below the scanned one are no inputs either.
-            inside = skipped is not None and skipped in path.resolve().parents
-            if inside and skipped != folder.resolve():
+            place = Path(os.path.realpath(path.parent))
+            inside = skipped is not None and skipped in (place, *place.parents)
+            if inside and skipped != Path(os.path.realpath(folder)):
                 continue
             found.append((path, path.parent.relative_to(folder)))
         if not found:
