@@ -98,9 +98,9 @@ class JointBilateralOpenCVOptions(Options):
     """Options of `JointBilateralOpenCVRefiner`, those of the core's `joint-bilateral`."""
 
     sigma_space: float = option(
-        12.0, "how far like pixels are averaged", unit="px of the work picture", gt=0, le=256
+        12.0, "how far like pixels are averaged", unit="px of the work picture", ge=0.1, le=256
     )
-    sigma_range: float = option(10.0, "how unlike they may be", unit="L*", gt=0)
+    sigma_range: float = option(10.0, "how unlike they may be", unit="L*", ge=0.01)
 
 
 class JointBilateralOpenCVRefiner(Refiner[JointBilateralOpenCVOptions]):

@@ -58,12 +58,16 @@ class LabOpenCVColorspace(Colorspace[NoOptions]):
         Returns
         -------
         ndarray, shape (..., 3)
-            L* in [0, 100], a*, b*; dtype of `rgb`, precision of float32.
+            L* in [0, 100], a*, b*, which are 0 exactly where R = G = B; dtype of `rgb`, precision
+            of float32.
         """
         import cv2
 
         linear = srgb_eotf(rgb.astype(np.float32, copy=False))
-        return _convert(linear, cv2.COLOR_LRGB2LAB).astype(rgb.dtype, copy=False)
+        lab = _convert(linear, cv2.COLOR_LRGB2LAB)
+        # OpenCV leaves up to 3e-5 on gray.
+        lab[(linear[..., 0] == linear[..., 1]) & (linear[..., 1] == linear[..., 2]), 1:] = 0
+        return lab.astype(rgb.dtype, copy=False)
 
     def to_rgb(self, color: FloatArray) -> FloatArray:
         """Convert LAB to encoded sRGB; not clipped.

@@ -211,13 +211,15 @@ def _assigned_angles(codes: Codes, rows: IntArray, cols: IntArray, size: float) 
     across[inner] = blurred[1:-1, 2:] - blurred[1:-1, :-2]
     down[inner] = blurred[2:, 1:-1] - blurred[:-2, 1:-1]
     magnitude = np.hypot(across, down)
-    direction = np.rint(np.arctan2(down, across) * (BINS / (2 * np.pi))).astype(np.int64) % BINS
+    direction = np.arctan2(down, across) * np.float32(BINS / (2 * np.pi))
 
     reach = np.arange(-round(4.5 * scale), round(4.5 * scale) + 1)
     window = np.exp(-(reach**2) / (2 * (1.5 * scale) ** 2)).astype(np.float32)
     histogram = np.empty((BINS, len(rows), len(cols)), dtype=np.float32)
     for index in range(BINS):
-        weight = np.where(direction == index, magnitude, np.float32(0))
+        # Each gradient counts for the two directions next to its own, the more the nearer.
+        away = np.abs((direction - index + BINS // 2) % BINS - BINS // 2)
+        weight = magnitude * np.maximum(1 - away, 0)
         around = cv2.sepFilter2D(weight, cv2.CV_32F, window, window, borderType=cv2.BORDER_CONSTANT)
         histogram[index] = around[np.ix_(rows, cols)]
     return _peak(histogram)
