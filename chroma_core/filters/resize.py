@@ -9,6 +9,7 @@ lie: resizing to the picture's size would shift it by up to half a step.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ _BLOCK = 1 << 18
 def area_shrink(picture: PixelArray, shape: tuple[int, int]) -> FloatArray:
     """Return a smaller picture whose pixels are means over the areas that they cover.
 
-    Sums are done in float64. Beside the result it holds a few blocks of at most 2 MiB (or one row
-    of the picture, where that is more), never a second picture.
+    Sums are done in float64. Beside the result it holds six blocks of 2 MiB at most (of one row of
+    the picture, where that is more), never a second picture.
 
     Parameters
     ----------
@@ -57,16 +58,14 @@ def area_shrink(picture: PixelArray, shape: tuple[int, int]) -> FloatArray:
         raise ValueError(f"cannot shrink a picture of {height} x {width} to {rows} x {cols}")
     dtype = np.float64 if picture.dtype == np.float64 else np.float32
     result = np.empty((rows, cols, *picture.shape[2:]), dtype=dtype)
-    first, weights = _areas(height, rows)
-    first_col, col_weights = _areas(width, cols)
+    down, across = _Areas(height, rows), _Areas(width, cols)
     step = max(1, _BLOCK // max(1, picture[0].size))
     for start in range(0, rows, step):
         stop = min(start + step, rows)
-        band = _weigh_rows(picture, first[start:stop], weights[start:stop])
+        band = down.means(picture, slice(start, stop))
         # Columns become rows, so that one function serves both axes on contiguous memory.
-        across = np.ascontiguousarray(np.moveaxis(band, 1, 0))
-        narrow = _weigh_rows(across, first_col, col_weights)
-        result[start:stop] = np.moveaxis(narrow, 0, 1)
+        turned = np.ascontiguousarray(np.moveaxis(band, 1, 0))
+        result[start:stop] = np.moveaxis(across.means(turned, slice(None)), 0, 1)
     return result
 
 
@@ -111,31 +110,39 @@ def sample_bilinear(values: FloatArray, rows: FloatArray, cols: FloatArray) -> F
     return result
 
 
-def _areas(size: int, parts: int) -> tuple[IntArray, FloatArray]:
-    """Return the first row that each part covers, and the weights of the rows from there on."""
-    # Edges as whole numbers over `parts`: no rounding, so the weights are right to half an ulp.
-    edges = np.arange(parts + 1, dtype=np.int64) * size
-    first = edges[:-1] // parts
-    taps = int((-(-edges[1:] // parts) - first).max())
-    begin = (first[:, np.newaxis] + np.arange(taps)) * parts
-    covered = np.minimum(begin + parts, edges[1:, np.newaxis])
-    covered = covered - np.maximum(begin, edges[:-1, np.newaxis])
-    return first, np.maximum(covered, 0) / size
+class _Areas:
+    """Which rows each part of `size` rows covers, and how much of them.
 
+    Positions are counted in such fractions of a row that all of them are whole numbers, so that
+    means over whole rows are exact.
+    """
 
-def _weigh_rows(rows: PixelArray, first: IntArray, weights: FloatArray) -> FloatArray:
-    """Return the weighted sums of the rows from each of `first` on, float64."""
-    total = np.zeros((len(first), *rows.shape[1:]), dtype=np.float64)
-    wide = (-1, *[1] * (rows.ndim - 1))
-    for tap in range(weights.shape[1]):
-        weight = weights[:, tap]
-        # Past the last row the weight is 0, so any row will do, if its NaN stays out.
-        used = weight > 0
-        if used.all():
-            total += rows[first + tap] * weight.reshape(wide)
-        else:
-            total[used] += rows[first[used] + tap] * weight[used].reshape(wide)
-    return total
+    def __init__(self, size: int, parts: int) -> None:
+        common = math.gcd(size, parts)
+        self._covers, pieces = size // common, parts // common
+        edges = np.arange(parts + 1, dtype=np.int64) * self._covers
+        self._first = edges[:-1] // pieces
+        taps = int((-(-edges[1:] // pieces) - self._first).max())
+        begin = (self._first[:, np.newaxis] + np.arange(taps)) * pieces
+        covered = np.minimum(begin + pieces, edges[1:, np.newaxis])
+        covered -= np.maximum(begin, edges[:-1, np.newaxis])
+        self._weights = np.maximum(covered, 0)
+
+    def means(self, rows: PixelArray, parts: slice) -> FloatArray:
+        """Return the means over some of the parts, float64."""
+        first, weights = self._first[parts], self._weights[parts]
+        total = np.zeros((len(first), *rows.shape[1:]), dtype=np.float64)
+        wide = (-1, *[1] * (rows.ndim - 1))
+        for tap in range(weights.shape[1]):
+            weight = weights[:, tap].astype(np.float64)
+            # Beyond its area a part takes nothing: there may be no row, or NaN.
+            used = weight > 0
+            if used.all():
+                total += rows[first + tap] * weight.reshape(wide)
+            else:
+                total[used] += rows[first[used] + tap] * weight[used].reshape(wide)
+        total /= self._covers
+        return total
 
 
 def _between(
