@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from chroma_core.batch.plan import Job
-from chroma_core.errors import ChromaError, PictureError
+from chroma_core.errors import ChromaError, OptionError, PictureError
+from chroma_core.pictures.atomic import FULL_HINT, write_error
 
-__all__ = ["Done", "Result", "Work", "run_batch"]
+__all__ = ["Done", "Result", "Work", "attempt", "run_batch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,44 +67,170 @@ class Result:
     seconds: float = 0.0
 
 
-def run_batch(jobs: Sequence[Job], work: Work, *, workers: int = 1) -> Iterator[Result]:
+def run_batch(
+    jobs: Sequence[Job],
+    work: Work,
+    *,
+    workers: int = 1,
+    journal: Path | Literal[False] | None = None,
+    timeout: float | None = None,
+    retries: int | None = None,
+) -> Iterator[Result]:
     """Do every job and yield its result, in the order of the plan.
+
+    A full disk ends the batch: all others would fail, too.
 
     Parameters
     ----------
     jobs : sequence of Job
         What `plan` returned.
     work : callable
-        Makes one picture.
+        Makes one picture. For more than one worker it is a dataclass that can be imported by name
+        and whose fields have a JSON form: other processes build it from that text.
     workers : int, optional
-        Processes that work at the same time.
+        Processes that work at the same time; 1 works in this one.
+    journal : Path or False, optional
+        Folder that keeps the journal. By default the folder of the results, if they have one for
+        themselves; False keeps none.
+    timeout : float, optional
+        Seconds for one picture, with more than one worker; CHROMA_TIMEOUT or 600 by default.
+    retries : int, optional
+        How often a picture is tried again whose worker died; CHROMA_RETRIES or 1 by default.
+
+    Raises
+    ------
+    PictureError
+        If another run works in the folder, or it cannot be written to.
+    InputError
+        If the work cannot be sent to other processes.
+    OptionError
+        If an environment variable is no number.
     """
-    for job in jobs:
-        if job.exists:
-            yield Result(job=job, status="skipped")
-            continue
-        start = time.monotonic()
-        try:
-            done = work(job)
-        except ChromaError as error:
-            if not error.path:
-                error.path = str(job.input)
-            yield Result(job=job, status="failed", error=error, seconds=time.monotonic() - start)
-            if isinstance(error, PictureError) and error.kind == "io" and _is_full(error):
-                return
+    from chroma_core.batch.journal import journal_folder, open_journal
+
+    folder = journal_folder(jobs) if journal is None else (journal or None)
+    with contextlib.ExitStack() as stack:
+        kept = None
+        if folder is not None:
+            kept = stack.enter_context(open_journal(folder, _settings(work)))
+        waiting = [(index, job) for index, job in enumerate(jobs) if not job.exists]
+        if workers > 1 and len(waiting) > 1:
+            made = _side_by_side(waiting, work, workers, timeout, retries)
         else:
-            yield Result(
+            made = _one_by_one(waiting, work)
+        stack.callback(made.close)
+        early: dict[int, Result] = {}
+        for index, job in enumerate(jobs):
+            if job.exists:
+                remark = kept.remark(job) if kept is not None else ""
+                yield Result(job=job, status="skipped", warnings=(remark,) if remark else ())
+                continue
+            while index not in early:
+                other, result = next(made)
+                early[other] = result
+                if kept is not None:
+                    facts = {"class": result.error.kind} if result.error else {}
+                    kept.record(result.job, result.status, facts)
+            result = early.pop(index)
+            yield result
+            if result.error is not None and _is_full(result.error):
+                return
+
+
+def attempt(job: Job, work: Work) -> Result:
+    """Do one job; whatever goes wrong becomes its result."""
+    start = time.monotonic()
+    error: ChromaError
+    try:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        done = work(job)
+    except ChromaError as caught:
+        error = caught
+    except MemoryError:
+        error = PictureError(
+            "there is not enough memory for it", kind="memory", hint="try it alone"
+        )
+    except OSError as caught:
+        error = write_error(caught, job.output)
+        error.__cause__ = caught
+    except Exception as caught:
+        said = " ".join(str(caught).split())[:200]
+        error = ChromaError(
+            f"{type(caught).__name__}: {said}", hint="this is a fault of the program: report it"
+        )
+        error.__cause__ = caught
+    else:
+        return Result(
+            job=job,
+            status="ok",
+            warnings=tuple(done.warnings),
+            note=done.note,
+            seconds=time.monotonic() - start,
+        )
+    error.path = error.path or str(job.input)
+    return Result(job=job, status="failed", error=error, seconds=time.monotonic() - start)
+
+
+def _one_by_one(
+    jobs: Sequence[tuple[int, Job]], work: Work
+) -> Generator[tuple[int, Result], None, None]:
+    """Yield index and result of jobs that this process does."""
+    for index, job in jobs:
+        yield index, attempt(job, work)
+
+
+def _side_by_side(
+    jobs: Sequence[tuple[int, Job]],
+    work: Work,
+    workers: int,
+    timeout: float | None,
+    retries: int | None,
+) -> Generator[tuple[int, Result], None, None]:
+    """Yield index and result of jobs that other processes do."""
+    from chroma_core.batch.workers import Supervisor
+
+    seconds = _from_environment("CHROMA_TIMEOUT", 600.0) if timeout is None else timeout
+    again = int(_from_environment("CHROMA_RETRIES", 1.0)) if retries is None else retries
+    supervisor = Supervisor(work, min(workers, len(jobs)), seconds, again)
+    of_index = dict(jobs)
+    with contextlib.closing(supervisor.run(jobs)) as answers:
+        for answer in answers:
+            job = of_index[answer.index]
+            if answer.error is not None:
+                answer.error.path = answer.error.path or str(job.input)
+            result = Result(
                 job=job,
-                status="ok",
-                warnings=done.warnings,
-                note=done.note,
-                seconds=time.monotonic() - start,
+                status="ok" if answer.error is None else "failed",
+                error=answer.error,
+                warnings=answer.warnings,
+                note=answer.note,
+                seconds=answer.seconds,
             )
+            yield answer.index, result
 
 
-def _is_full(error: PictureError) -> bool:
+def _from_environment(variable: str, default: float) -> float:
+    """Return a number from the environment."""
+    text = os.environ.get(variable, "")
+    try:
+        value = float(text) if text.strip() else default
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise OptionError(f"{variable} is {text!r}, wanted a number of at least 0")
+    return value
+
+
+def _settings(work: Work) -> str:
+    """Return text of how pictures are made: the fields of a dataclass, or its name."""
+    if dataclasses.is_dataclass(work) and not isinstance(work, type):
+        fields = {item.name: getattr(work, item.name) for item in dataclasses.fields(work)}
+        for how in ("overwrite", "guarded"):
+            fields.pop(how, None)
+        return json.dumps(fields, sort_keys=True, default=str)
+    return str(getattr(work, "__qualname__", type(work).__name__))
+
+
+def _is_full(error: ChromaError) -> bool:
     """Return whether a writing failed for want of space, so that all others would, too."""
-    import errno
-
-    cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.kind == "io" and error.hint == FULL_HINT

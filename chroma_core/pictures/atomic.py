@@ -19,6 +19,7 @@ from typing import Literal
 from chroma_core.errors import PictureError
 
 __all__ = [
+    "FULL_HINT",
     "PART_SUFFIX",
     "Overwrite",
     "refuse_existing",
@@ -36,7 +37,10 @@ PART_SUFFIX = ".chroma-part"
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+FULL_HINT = "free some space; what is finished stays, and the same command goes on from there"
+"""Hint of the error of a full disk, by which a batch knows that it need not go on."""
 
 
 def write_bytes_atomically(
@@ -136,8 +140,7 @@ def write_error(error: OSError, path: Path) -> PictureError:
     """Return what the system says of a failed writing as one of our errors."""
     why = error.strerror or type(error).__name__
     if error.errno in _FULL:
-        hint = "free some space; what is finished stays, and the same command goes on from there"
-        return PictureError(f"cannot be written: {why}", kind="io", path=str(path), hint=hint)
+        return PictureError(f"cannot be written: {why}", kind="io", path=str(path), hint=FULL_HINT)
     if error.errno in _NOT_ALLOWED:
         hint = "name a folder that exists and that you may write to"
         return PictureError(
