@@ -8,7 +8,7 @@ from typing import Any
 
 from chroma_core.arrays import FloatArray
 from chroma_core.errors import OptionError
-from chroma_core.options import Options
+from chroma_core.options import Options as AnyOptions
 from chroma_core.regressors import dense_net
 from chroma_core.regressors.dense_net import DenseNet, DenseOptions
 from chroma_core.stages import (
@@ -93,7 +93,7 @@ class TFDenseRegressor(TrainableRegressor[DenseOptions]):
     def train(
         self,
         data: TrainingData,
-        options: Options,
+        options: AnyOptions,
         progress: Progress,
         checkpoint: Checkpoint,
     ) -> TrainingReport:
@@ -145,9 +145,8 @@ def _function(tf: Any, net: DenseNet, options: DenseOptions) -> Any:
         for weight, bias in zip(layers.weights, layers.biases, strict=True)
     ]
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, net.input_mean.size], tf.float32)], autograph=False
-    )
+    signature = [tf.TensorSpec([None, net.input_mean.size], tf.float32)]
+
     def compute(inputs: Any) -> Any:
         state = (inputs - net.input_mean) / net.input_sd
         for weight, bias in pairs[:-1]:
@@ -155,9 +154,11 @@ def _function(tf: Any, net: DenseNet, options: DenseOptions) -> Any:
         weight, bias = pairs[-1]
         return tf.nn.bias_add(state @ weight, bias) * net.target_sd + net.target_mean
 
+    graph = tf.function(compute, input_signature=signature, autograph=False)
+
     def run(features: FloatArray, lightness: FloatArray | None) -> FloatArray:
         return dense_net.in_blocks(
-            lambda rows: compute(rows).numpy(), net, features, lightness, block=options.block
+            lambda rows: graph(rows).numpy(), net, features, lightness, block=options.block
         )
 
     return run

@@ -405,7 +405,6 @@ class _Trainer:
             tf.TensorSpec([], tf.int32),
         ]
 
-        @tf.function(input_signature=signature, autograph=False)
         def run(features: Any, lightness: Any, chroma: Any, rates: Any, first: Any) -> Any:
             steps = tf.shape(rates)[0]
 
@@ -426,7 +425,7 @@ class _Trainer:
             start = (tf.constant(0), tf.zeros(len(active)))
             return tf.while_loop(going, body, start, parallel_iterations=1)
 
-        return run
+        return tf.function(run, input_signature=signature, autograph=False)
 
     # Measuring.
 
@@ -440,7 +439,6 @@ class _Trainer:
                 tf.TensorSpec([None, 2], tf.float32),
             ]
 
-            @tf.function(input_signature=signature, autograph=False)
             def measure(features: Any, lightness: Any, chroma: Any) -> Any:
                 inputs = self._inputs(features, lightness)
                 answers = [self._forward(net, inputs, net.variables) for net in self.nets]
@@ -448,7 +446,7 @@ class _Trainer:
                 gap = tf.math.squared_difference(tf.concat(answers, axis=1), targets)
                 return tf.reduce_sum(gap, axis=0), tf.reduce_sum(targets**2, axis=0)
 
-            self._measure = measure
+            self._measure = tf.function(measure, input_signature=signature, autograph=False)
         gaps, spreads = np.zeros(2), np.zeros(2)
         for features, lightness, chroma in _ahead(_chunks(self.data, split)):
             gap, spread = self._measure(features, lightness, chroma)
