@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Makes the shipped models anew: extracts, trains, and measures both.
+#
+#   training/shipped_models.sh PHOTOS OUT [EVALUATION...]
+#
+# PHOTOS: colour photographs in one folder a source, short side 256 px or more.
+# OUT: receives shards (2 GB each), model folders, and reports. EVALUATION: folders to measure on.
+set -euo pipefail
+photos=$1
+out=$2
+shift 2
+mkdir -p "$out"
+
+sift=(--set sift.sizes=4,8,16,32 --set sift.root=true)
+
+chroma extract "$photos" -o "$out/shards-local" --per-image 200 \
+    --features sift,lightness,position,whole "${sift[@]}" --set whole.cells=8
+chroma train "$out/shards-local" -o "$out/local-dense" --regressor tf-dense --name local-dense \
+    --licence Apache-2.0 --set train.epochs=10 --set train.batch=512 --set train.dropout=0.25 \
+    --set train.patience=5
+
+chroma extract "$photos" -o "$out/shards-sift" --per-image 200 --features sift "${sift[@]}"
+chroma train "$out/shards-sift" -o "$out/sift-dense" --regressor tf-dense --name sift-dense \
+    --licence Apache-2.0 --set train.epochs=8 --set train.batch=512 --set train.dropout=0.15 \
+    --set train.patience=4
+
+for model in local-dense sift-dense; do
+    if [ $# -gt 0 ]; then
+        chroma evaluate "$@" --model "$out/$model" \
+            --csv "$out/$model.csv" --html "$out/$model.html" --json > "$out/$model.json"
+    fi
+done
