@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from chroma_core.errors import InputError, ModelFormatError
-from chroma_core.models.files import parse_json, read_bounded
+from chroma_core.models.files import JSON_BYTES, parse_json, read_bounded
 
 __all__ = ["DESCRIPTION", "FORMAT", "description_bytes", "read_description"]
 
@@ -87,6 +87,8 @@ def description_bytes(description: Mapping[str, Any], folder: Path) -> bytes:
     """
     try:
         text = json.dumps(description, indent=2, allow_nan=False, default=_plain).encode() + b"\n"
+        if len(text) > JSON_BYTES:
+            raise ModelFormatError(f"has {len(text):,} bytes, at most {JSON_BYTES:,} wanted")
         _check(parse_json(text, folder / DESCRIPTION), folder / DESCRIPTION)
     except (TypeError, ValueError) as error:
         raise InputError(f"cannot be written down: {error}", path=str(folder)) from error

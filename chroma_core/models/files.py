@@ -25,7 +25,14 @@ import numpy as np
 from chroma_core.arrays import AnyArray
 from chroma_core.errors import ModelFormatError
 
-__all__ = ["open_regular", "parse_json", "read_bounded", "read_weights", "weights_bytes"]
+__all__ = [
+    "JSON_BYTES",
+    "open_regular",
+    "parse_json",
+    "read_bounded",
+    "read_weights",
+    "weights_bytes",
+]
 
 JSON_BYTES = 1 << 20
 JSON_DEPTH = 20
@@ -185,8 +192,12 @@ def weights_bytes(tensors: Mapping[str, AnyArray], net: str) -> bytes:
     from safetensors.numpy import save
 
     # safetensors 0.8.0 writes the memory of a transposed or strided array as it lies, scrambled
-    # (its issue 825; test_transposed_and_strided_weights_come_back fails without this).
-    rows = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
+    # (test_transposed_and_strided_weights_come_back fails without this); ascontiguousarray alone
+    # would make a vector of a single number.
+    rows = {
+        name: np.ascontiguousarray(array).reshape(array.shape)
+        for name, array in sorted(tensors.items())
+    }
     return bytes(save(rows, metadata={"net": net}))
 
 

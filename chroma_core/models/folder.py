@@ -207,11 +207,12 @@ def load_model(
     description, text = read_description(path)
     colorspace = build_colorspace(registry, description["colorspace"], path)
     parts = [build_features(registry, part, path) for part in description["features"]]
+    width = _joined(parts, path).width
     trained = description["regressor"]
     answer = build_regressor(registry, trained, regressor, path)
     check_refiners(registry, description["refiners"], path)
 
-    owners = weight_owners(parts, answer, sum(part.width for part in parts))
+    owners = weight_owners(parts, answer, width)
     shapes = {file: owner.shapes[stem] for owner in owners for stem, file in owner.files.items()}
     files = description["files"]
     if set(files) != set(shapes):
