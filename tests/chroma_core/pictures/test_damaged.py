@@ -26,9 +26,13 @@ def read_or_refuse(data: bytes) -> Picture | PictureError:
     try:
         picture = read_picture(data, limits=LIMITS)
     except PictureError as error:
-        assert error.what
-        assert "\n" not in str(error)
-        return error
+        refusal = error
+    else:
+        refusal = None
+    if refusal is not None:
+        assert refusal.what
+        assert "\n" not in str(refusal)
+        return refusal
     assert picture.pixels.dtype in (np.uint8, np.uint16)
     assert picture.width * picture.height <= LIMITS.max_pixels
     return picture
