@@ -116,9 +116,11 @@ def test_a_shared_net_learns_both():
 
 
 @pytest.mark.parametrize(
-    "extra", [{"dropout": 0.2}, {"noise": 0.3}, {"weight_decay": 0.1}], ids=str
+    "extra",
+    [{"dropout": 0.2}, {"noise": 0.3}, {"weight_decay": 0.1}, {"precision": "bfloat16"}],
+    ids=str,
 )
-def test_each_regulariser_changes_the_weights_and_still_learns(extra):
+def test_each_regulariser_and_precision_changes_the_weights_and_still_learns(extra):
     plain = train(QUICK).regressor.weights()["a"]["layer_02.weight"]
 
     report = train(DenseTrainOptions(**{**QUICK.__dict__, **extra}))
