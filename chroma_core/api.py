@@ -256,6 +256,8 @@ def _default_model() -> tuple[str, str]:
 
 def _load(model: str | Path | None, features: Sequence[str], regressor: str | None) -> Model:
     if model is None:
+        for name in features:
+            find_stage("features", name)
         model = model_for(features, regressor or "")
     return load_model(model, regressor=regressor)
 
@@ -290,7 +292,16 @@ def _with_model(
         regressor=_with_run_options(model.regressor, chosen.of(model.regressor.name), model),
         work_size=model.work_size,
         origin={"model": model.name, "model_sha256": model.digest},
+        mean_chroma=_mean_chroma(model),
     )
+
+
+def _mean_chroma(model: Model) -> tuple[float, float] | None:
+    try:
+        a, b = (float(number) for number in model.record["mean_chroma"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return a, b
 
 
 def _parts(features: Features[Any]) -> list[Features[Any]]:

@@ -85,6 +85,8 @@ class Pipeline:
         See `Prediction.at`.
     origin : Mapping[str, str]
         Where the stages come from (model, its digest), for provenance.
+    mean_chroma : tuple of float, or None
+        Mean a* and b* of what the model was trained on, where that is known.
     """
 
     colorspace: Colorspace[Any]
@@ -95,6 +97,7 @@ class Pipeline:
     work_size: int = REFERENCE_SIDE
     vividness: float = 1.0
     origin: Mapping[str, str] = field(default_factory=dict)
+    mean_chroma: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse refiners that do not work in this colorspace."""

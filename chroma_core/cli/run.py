@@ -189,8 +189,6 @@ def _run_pictures(
         from chroma_core.pictures.atomic import refuse_existing
 
         refuse_existing(jobs[0].output)
-    if not (quiet or json):
-        name_stages(coloring)
     failed: list[Result] = []
     with showing_progress("colouring", quiet=quiet or json or single) as progress:
         for done, result in enumerate(run_batch(jobs, coloring, workers=workers), start=1):
@@ -198,6 +196,8 @@ def _run_pictures(
             _tell(result, quiet=quiet, json=json)
             if result.status == "failed":
                 failed.append(result)
+    if len(failed) < len(jobs) and not (quiet or json):
+        name_stages(coloring)
     if json:
         made = len(jobs) - len(failed)
         print_json({"summary": {"pictures": len(jobs), "ok": made, "failed": len(failed)}})
@@ -208,7 +208,7 @@ def _run_pictures(
 
 
 def name_stages(coloring: Coloring) -> None:
-    """Say on stderr which stages colour the pictures."""
+    """Say on stderr which stages coloured the pictures."""
     import sys
 
     made_by = coloring.pipeline.describe()

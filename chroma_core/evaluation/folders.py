@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from chroma_core.errors import InputError
 from chroma_core.evaluation.evaluate import Evaluation, evaluate
 from chroma_core.evaluation.gallery import Gallery
 from chroma_core.evaluation.report import write_csv, write_html
-from chroma_core.models import find_model, model_info
 from chroma_core.pictures.atomic import Overwrite
 from chroma_core.pipeline import Pipeline, lightness_of
 from chroma_core.stages import Progress
 from chroma_core.version import VERSION
 
-__all__ = ["evaluate_folders", "mean_chroma_of_training"]
+__all__ = ["evaluate_folders"]
 
 
 def evaluate_folders(
@@ -65,13 +63,20 @@ def evaluate_folders(
             )
         name = folder.resolve().name
         sets[name if name not in sets else str(folder)] = pictures
+    mean_ab = mean_ab or pipeline.mean_chroma
+    if mean_ab is None:
+        raise InputError(
+            "the constant colour to compare with is not known: no model says it",
+            hint="name it with --mean-colour a,b",
+            exit_status=2,
+        )
     made_by = pipeline.describe()
     label = str(made_by.get("model", made_by["regressor"]["name"]))
     gallery = Gallery() if html is not None else None
     evaluation = evaluate(
         sets,
         lambda gray: _colored(pipeline, gray),
-        mean_ab=mean_ab or mean_chroma_of_training(made_by),
+        mean_ab=mean_ab,
         label=label,
         watch=gallery.add if gallery is not None else None,
         progress=progress,
@@ -82,19 +87,6 @@ def evaluate_folders(
     if html is not None:
         write_html(html, evaluation, gallery, overwrite=overwrite)
     return evaluation
-
-
-def mean_chroma_of_training(made_by: dict[str, Any]) -> tuple[float, float]:
-    """Return mean a* and b* of what a pipeline's model was trained on, from its record."""
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        record = model_info(find_model(made_by["model"])).record
-        a, b = (float(number) for number in record["mean_chroma"])
-        return a, b
-    raise InputError(
-        "the constant colour to compare with is not known: no model says it",
-        hint="name it with --mean-colour a,b",
-        exit_status=2,
-    )
 
 
 def _colored(pipeline: Pipeline, gray: FloatArray) -> PixelArray:
