@@ -67,6 +67,10 @@ class Coloring:
         """The pipeline, built once a process."""
         return _built(self)
 
+    def prepare(self) -> None:
+        """Build the pipeline now, so that what is wrong with it is known before any picture."""
+        _built(self)
+
     def __call__(self, job: Job) -> Done:
         """Read a job's picture, colour it, and write the result."""
         source = read_picture(job.input, guarded=self.guarded)

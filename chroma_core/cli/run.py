@@ -189,6 +189,8 @@ def _run_pictures(
         from chroma_core.pictures.atomic import refuse_existing
 
         refuse_existing(jobs[0].output)
+    # A wrong name or option is told once, before any picture is touched.
+    coloring.prepare()
     failed: list[Result] = []
     with showing_progress("colouring", quiet=quiet or json or single) as progress:
         for done, result in enumerate(run_batch(jobs, coloring, workers=workers), start=1):
