@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chroma_core.arrays import FloatArray
+from chroma_core.arrays import FloatArray, IntArray
 from chroma_core.errors import OptionError
 from chroma_core.options import NoOptions
 from chroma_core.stages import Column, Features, Grid, Scene, Weights, WeightShapes
@@ -139,37 +139,37 @@ class Concatenated(Features[NoOptions]):
 
 
 def _brought_to(grid: Grid, stage: Features[Any], theirs: Grid, scene: Scene) -> FloatArray:
-    first, down = _shares(
-        grid.row_positions(), grid.step[0], theirs.row_positions(), theirs.step[0]
+    rows, down = _shares(grid.row_positions(), grid.step[0], theirs.row_positions(), theirs.step[0])
+    cols, across = _shares(
+        grid.col_positions(), grid.step[1], theirs.col_positions(), theirs.step[1]
     )
-    _, across = _shares(
-        grid.col_positions(), grid.step[1], theirs.col_positions(), theirs.step[1], whole=True
-    )
-    nodes = stage.extract(scene, theirs.band(first, first + down.shape[1]))
-    # Rows first, so that a node's sum runs in the same order in any band.
-    brought: FloatArray = np.einsum("ij,jkd->ikd", down, nodes)
-    brought = np.einsum("lk,ikd->ild", across, brought).astype(np.float32)
-    return brought
+    first = int(rows.min())
+    nodes = stage.extract(scene, theirs.band(first, int(rows.max()) + 1))
+    between: FloatArray = np.zeros((grid.rows, *nodes.shape[1:]), dtype=np.float64)
+    for row, share in zip(rows.T, down.T, strict=True):
+        between += share[:, np.newaxis, np.newaxis] * nodes[row - first]
+    brought: FloatArray = np.zeros((*grid.shape, stage.width), dtype=np.float64)
+    for col, share in zip(cols.T, across.T, strict=True):
+        brought += share[:, np.newaxis] * between[:, col]
+    return brought.astype(np.float32)
 
 
 def _shares(
-    positions: FloatArray,
-    step: float,
-    nodes: FloatArray,
-    node_step: float,
-    *,
-    whole: bool = False,
-) -> tuple[int, FloatArray]:
-    """Return the first node that counts and the share of each from it on, shape (n, nodes)."""
+    positions: FloatArray, step: float, nodes: FloatArray, node_step: float
+) -> tuple[IntArray, FloatArray]:
+    """Return which nodes count for each position and their shares, both of shape (n, most)."""
     inside = np.clip(positions, nodes[0], nodes[-1])[:, np.newaxis]
     # Two cells a step wide overlap in a triangle: linear interpolation. A wider target cell
     # averages by area, and one that reaches past the outermost node takes what there is.
     reach = max(step, node_step) / 2
     low = np.maximum(inside - reach, nodes - node_step / 2)
     high = np.minimum(inside + reach, nodes + node_step / 2)
-    shares = np.maximum(high - low, 0)
-    shares /= shares.sum(axis=1, keepdims=True)
-    if whole:
-        return 0, shares
-    used = np.flatnonzero(shares.any(axis=0))
-    return int(used[0]), shares[:, used[0] : used[-1] + 1]
+    overlap = np.maximum(high - low, 0)
+    overlap /= overlap.sum(axis=1, keepdims=True)
+    first = (overlap > 0).argmax(axis=1)
+    most = int(np.count_nonzero(overlap, axis=1).max())
+    counting = first[:, np.newaxis] + np.arange(most)
+    clipped = np.minimum(counting, len(nodes) - 1)
+    shares = np.take_along_axis(overlap, clipped, axis=1)
+    shares[counting != clipped] = 0
+    return clipped, shares
