@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from chroma_core.errors import ModelMismatch, OptionError, PluginError
 from chroma_core.features.concatenated import Concatenated
 from chroma_core.models import Model, load_model, model_for
-from chroma_core.options import describe_options, options_from_text, options_to_text
+from chroma_core.options import Options, describe_options, options_from_text, options_to_text
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_picture
 from chroma_core.pipeline import JoinMethod, Pipeline
@@ -53,10 +54,13 @@ class Settings:
     ----------
     values : dict
         Stage name to option name to text.
+    taken : dict
+        Stages that are in use, and the names of their options. Stages of two roles may share a
+        name, as ``none`` does: a setting then goes to each that has such an option.
     """
 
     values: dict[str, dict[str, str]] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    taken: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, settings: Mapping[str, str] | Iterable[str] | None) -> Settings:
@@ -68,7 +72,9 @@ class Settings:
             If an item is not of that form.
         """
         items: Iterable[str]
-        if isinstance(settings, Mapping):
+        if isinstance(settings, str):
+            items = [settings]
+        elif isinstance(settings, Mapping):
             items = [f"{name}={value}" for name, value in settings.items()]
         else:
             items = settings or ()
@@ -81,17 +87,24 @@ class Settings:
             parsed.values.setdefault(stage.strip(), {})[option.strip()] = value
         return parsed
 
-    def of(self, stage: str) -> dict[str, str]:
-        """Return the settings of a stage, and remember that they were taken."""
-        self.taken.add(stage)
-        return dict(self.values.get(stage, {}))
+    def of(self, stage: str, options: type[Options]) -> dict[str, str]:
+        """Return the settings of a stage that has such options, and remember them as taken."""
+        known = {described.name for described in describe_options(options)}
+        self.taken.setdefault(stage, set()).update(known)
+        return {name: text for name, text in self.values.get(stage, {}).items() if name in known}
 
     def refuse_the_rest(self) -> None:
-        """Raise OptionError if a setting names a stage that is not in use."""
-        for stage in self.values:
+        """Raise OptionError if a setting names a stage that is not in use, or no option of it."""
+        for stage, settings in self.values.items():
             if stage not in self.taken:
                 used = ", ".join(sorted(self.taken))
                 raise OptionError(f"setting for {stage}, which is not in use", hint=f"used: {used}")
+            for name in settings.keys() - self.taken[stage]:
+                known = sorted(self.taken[stage])
+                near = difflib.get_close_matches(name, known, n=1)
+                listed = f"options: {', '.join(known) or 'none'}"
+                hint = f"did you mean {stage}.{near[0]}?" if near else listed
+                raise OptionError(f"unknown option {stage}.{name}", hint=hint)
 
 
 def colorize(picture: Any, **pipeline: Any) -> Any:
@@ -173,8 +186,7 @@ def build(
         pipeline = _with_model(loaded, wanted, colorspace, chosen)
         if refiner is None:
             refiners = tuple(
-                _stage("refiner", name, {**dict(text), **chosen.of(name)})
-                for name, text in loaded.refiners
+                _stage("refiner", name, chosen, text) for name, text in loaded.refiners
             )
             pipeline = _replaced(pipeline, refiners=refiners)
     if refiner is not None:
@@ -198,8 +210,12 @@ def build_stage(
     Stage
         Of the class that the role names.
     """
-    chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
-    return _stage(role, name, chosen.of(name))
+    if isinstance(settings, Settings):
+        return _stage(role, name, settings)
+    chosen = Settings.parse(settings)
+    stage = _stage(role, name, chosen)
+    chosen.refuse_the_rest()
+    return stage
 
 
 def build_features(
@@ -207,7 +223,9 @@ def build_features(
 ) -> Features[Any]:
     """Build one features stage, or several brought to one grid (``"sift,position"``)."""
     chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
-    stages = [_stage("features", name, chosen.of(name)) for name in _names(names)]
+    stages = [_stage("features", name, chosen) for name in _names(names)]
+    if not isinstance(settings, Settings):
+        chosen.refuse_the_rest()
     return stages[0] if len(stages) == 1 else Concatenated(stages)
 
 
@@ -216,7 +234,10 @@ def build_refiners(
 ) -> tuple[Refiner[Any], ...]:
     """Build refiners by name, in the order of application."""
     chosen = settings if isinstance(settings, Settings) else Settings.parse(settings)
-    return tuple(_stage("refiner", name, chosen.of(name)) for name in _names(names))
+    refiners = tuple(_stage("refiner", name, chosen) for name in _names(names))
+    if not isinstance(settings, Settings):
+        chosen.refuse_the_rest()
+    return refiners
 
 
 def _names(names: str | Sequence[str] | None) -> list[str]:
@@ -226,9 +247,12 @@ def _names(names: str | Sequence[str] | None) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _stage(role: Role, name: str, text: Mapping[str, str]) -> Any:
+def _stage(
+    role: Role, name: str, chosen: Settings, defaults: Mapping[str, str] | None = None
+) -> Any:
     stage_type = find_stage(role, name)
     require_libraries(stage_type)
+    text = {**(defaults or {}), **chosen.of(name, stage_type.Options)}
     return stage_type(options_from_text(stage_type.Options, text, owner=name))
 
 
@@ -267,7 +291,7 @@ def _without_model(
 ) -> Pipeline:
     space: Colorspace[Any] = build_stage("colorspace", colorspace or "lab", chosen)
     seen = build_features(features or ["none"], chosen)
-    answer: Regressor[Any] = _stage("regressor", regressor, chosen.of(regressor))
+    answer: Regressor[Any] = _stage("regressor", regressor, chosen)
     return Pipeline(colorspace=space, features=seen, regressor=answer)
 
 
@@ -285,11 +309,11 @@ def _with_model(
         raise ModelMismatch(
             f"model {model.name} was made in colorspace {model.colorspace.name}, not {colorspace}"
         )
-    changed = [_with_run_options(part, chosen.of(part.name), model) for part in parts]
+    changed = [_with_run_options(part, chosen, model) for part in parts]
     return Pipeline(
-        colorspace=_with_run_options(model.colorspace, chosen.of(model.colorspace.name), model),
+        colorspace=_with_run_options(model.colorspace, chosen, model),
         features=changed[0] if len(changed) == 1 else Concatenated(changed),
-        regressor=_with_run_options(model.regressor, chosen.of(model.regressor.name), model),
+        regressor=_with_run_options(model.regressor, chosen, model),
         work_size=model.work_size,
         origin={"model": model.name, "model_sha256": model.digest},
         mean_chroma=_mean_chroma(model),
@@ -308,8 +332,9 @@ def _parts(features: Features[Any]) -> list[Features[Any]]:
     return list(features.stages) if isinstance(features, Concatenated) else [features]
 
 
-def _with_run_options(stage: Any, text: Mapping[str, str], model: Model) -> Any:
+def _with_run_options(stage: Any, chosen: Settings, model: Model) -> Any:
     """Return the stage with other run options; any other option must stay the model's."""
+    text = chosen.of(stage.name, type(stage.options))
     if not text:
         return stage
     merged = {**options_to_text(stage.options), **text}

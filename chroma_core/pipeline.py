@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray, PixelArray
-from chroma_core.errors import ChromaError, InputError, StageError
+from chroma_core.asking import asked, check_grid, checked_prediction, reach_of, read_only
+from chroma_core.errors import InputError, OptionError
 from chroma_core.filters.guided import guided_coefficients
 from chroma_core.filters.resize import area_shrink, sample_bilinear
 from chroma_core.options import options_to_text
@@ -100,7 +101,13 @@ class Pipeline:
     mean_chroma: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse refiners that do not work in this colorspace."""
+        """Refuse values outside their domain, and refiners that do not speak this colorspace."""
+        if self.join not in get_args(JoinMethod):
+            raise OptionError(f"join is {self.join!r}, wanted {' or '.join(get_args(JoinMethod))}")
+        if self.work_size < 0:
+            raise OptionError(f"work_size is {self.work_size}, wanted at least 0")
+        if not 0 <= self.vividness < np.inf:
+            raise OptionError(f"vividness is {self.vividness}, wanted finite and at least 0")
         for refiner in self.refiners:
             if not _speaks(refiner, self.colorspace):
                 raise InputError(
@@ -135,22 +142,26 @@ class Pipeline:
         prediction = self.predict_lightness(lightness, side=side)
         return self.fuse(lightness, prediction, dtype=_output_dtype(pixels.dtype), side=side)
 
-    def predict(self, pixels: PixelArray) -> Prediction:
+    def predict(
+        self, pixels: PixelArray, *, side: Mapping[str, AnyArray] | None = None
+    ) -> Prediction:
         """Predict a* and b* of a picture, at the nodes of the work picture."""
-        return self.predict_lightness(lightness_of(pixels, self.colorspace))
+        return self.predict_lightness(lightness_of(pixels, self.colorspace), side=side)
 
     def predict_lightness(
         self, lightness: FloatArray, *, side: Mapping[str, AnyArray] | None = None
     ) -> Prediction:
         """Predict a* and b* from L*, shape (H, W), at full size."""
         shape = work_shape(lightness.shape, self.work_size)
-        work = lightness if shape == lightness.shape else area_shrink(lightness, shape)
-        shrunk = {
-            name: area_shrink(array, shape) if shape != array.shape[:2] else array
-            for name, array in (side or {}).items()
-        }
-        scene = Scene(lightness=_read_only(work), scale=scene_scale(work.shape), side=shrunk)
-        return predict(scene, self.features, self.regressor).at(self.vividness)
+        full = _scene(lightness, side)
+        if shape == lightness.shape:
+            scene = full
+        else:
+            shrunk = {name: area_shrink(array, shape) for name, array in full.side.items()}
+            scene = _scene(area_shrink(lightness, shape), shrunk)
+        predicted = predict(scene, self.features, self.regressor)
+        vivid = asked(self.regressor, predicted.at, self.vividness)
+        return checked_prediction(self.regressor, vivid)
 
     def fuse(
         self,
@@ -180,9 +191,7 @@ class Pipeline:
         """
         shape = work_shape(lightness.shape, self.work_size)
         joined = JoinedChroma(prediction, lightness, shape, self.join)
-        scene = Scene(
-            lightness=lightness, scale=scene_scale(lightness.shape), side=dict(side or {})
-        )
+        scene = _scene(lightness, side)
         pixels = np.empty((*lightness.shape, 3), dtype=dtype)
         for inner, outer in _stripes(lightness.shape, self.refiners, scene.scale):
             stripe = scene.rows(outer.start, outer.stop)
@@ -193,13 +202,15 @@ class Pipeline:
             pixels[inner] = merge(color[rows], self.colorspace, dtype)
         return pixels
 
-    def refine_pixels(self, pixels: PixelArray) -> PixelArray:
+    def refine_pixels(
+        self, pixels: PixelArray, *, side: Mapping[str, AnyArray] | None = None
+    ) -> PixelArray:
         """Apply the refiners to a picture that is in colour already, shape (H, W, 3)."""
         _check_pixels(pixels)
         if pixels.ndim != 3:
             raise InputError(f"picture has shape {pixels.shape}, wanted (H, W, 3): it is gray")
         lightness = lightness_of(pixels, self.colorspace)
-        scene = Scene(lightness=lightness, scale=scene_scale(lightness.shape))
+        scene = _scene(lightness, side)
         refined = np.empty(pixels.shape, dtype=_output_dtype(pixels.dtype))
         for inner, outer in _stripes(lightness.shape, self.refiners, scene.scale):
             stripe = scene.rows(outer.start, outer.stop)
@@ -267,9 +278,13 @@ def work_shape(shape: tuple[int, ...], work_size: int) -> tuple[int, int]:
     height, width = shape[0], shape[1]
     if work_size <= 0:
         return height, width
-    shrink = min(1.0, work_size / min(height, width))
-    shrink = min(shrink, (4.0 * work_size**2 / (height * width)) ** 0.5)
-    return max(1, round(height * shrink)), max(1, round(width * shrink))
+    most = 4 * work_size**2
+    shrink = min(1.0, work_size / min(height, width), (most / (height * width)) ** 0.5)
+    rows, cols = max(1, round(height * shrink)), max(1, round(width * shrink))
+    # Rounding, and a side of at least one pixel, may pass the limit: the long side gives way.
+    if rows * cols > most:
+        rows, cols = (rows, most // rows) if rows <= cols else (most // cols, cols)
+    return rows, cols
 
 
 def scene_scale(shape: tuple[int, ...]) -> float:
@@ -289,7 +304,10 @@ def predict(scene: Scene, features: Features[Any], regressor: Regressor[Any]) ->
     whatever the size of the work picture.
     """
     height, width = scene.lightness.shape
-    grid = features.grid(height, width) or Grid.regular(height, width, DEFAULT_STEP)
+    grid = asked(features, features.grid, height, width)
+    if grid is None:
+        grid = Grid.regular(height, width, DEFAULT_STEP)
+    check_grid(features, grid)
     rows = grid.rows
     if regressor.per_node:
         rows = max(1, min(rows, BAND_VALUES // (grid.cols * max(1, features.width + 1))))
@@ -311,17 +329,11 @@ def predict(scene: Scene, features: Features[Any], regressor: Regressor[Any]) ->
 def _predict_band(
     scene: Scene, grid: Grid, features: Features[Any], regressor: Regressor[Any]
 ) -> Prediction:
-    vectors = _asked(features, features.extract, scene, grid)
+    vectors = asked(features, features.extract, scene, grid)
     check_answer(features, "extract", vectors, (*grid.shape, features.width))
-    lightness = at_nodes(scene.lightness, grid)
-    prediction = _asked(regressor, regressor.predict, vectors, lightness, grid)
-    if not isinstance(prediction, Prediction):
-        raise StageError(
-            f"regressor {regressor.name}: predict is a {type(prediction).__name__}, "
-            "wanted a Prediction"
-        )
-    check_answer(regressor, "chroma", prediction.chroma, (*prediction.grid.shape, 2))
-    return prediction
+    lightness = read_only(at_nodes(scene.lightness, grid))
+    prediction = asked(regressor, regressor.predict, read_only(vectors), lightness, grid)
+    return checked_prediction(regressor, prediction)
 
 
 class JoinedChroma:
@@ -394,7 +406,7 @@ def refine(color: FloatArray, scene: Scene, refiners: tuple[Refiner[Any], ...]) 
         The gray picture, same rows.
     """
     for refiner in refiners:
-        refined = _asked(refiner, refiner.refine, _read_only(color), scene)
+        refined = asked(refiner, refiner.refine, read_only(color), scene)
         check_answer(refiner, "refine", refined, color.shape)
         if not refiner.moves_lightness:
             refined = np.concatenate([color[..., :1], refined[..., 1:]], axis=-1)
@@ -414,7 +426,9 @@ def merge(color: FloatArray, colorspace: Colorspace[Any], dtype: Any) -> PixelAr
     dtype : dtype
         uint8, uint16 or float32 of the result.
     """
-    rgb = _asked(colorspace, colorspace.to_rgb, colorspace.into_gamut(color))
+    mapped = asked(colorspace, colorspace.into_gamut, read_only(color))
+    check_answer(colorspace, "into_gamut", mapped, color.shape)
+    rgb = asked(colorspace, colorspace.to_rgb, read_only(mapped))
     check_answer(colorspace, "to_rgb", rgb, color.shape)
     # What is left outside is rounding: at most the mapping's tolerance.
     rgb = np.clip(rgb, 0.0, 1.0)
@@ -441,26 +455,30 @@ def _speaks(refiner: Refiner[Any], colorspace: Colorspace[Any]) -> bool:
     )
 
 
-def _asked(stage: Stage[Any], method: Any, *arguments: Any) -> Any:
-    """Call a stage; an error that is not chroma's own is told with the stage's name."""
-    try:
-        return method(*arguments)
-    except (ChromaError, MemoryError):
-        raise
-    except Exception as error:
-        story = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise StageError(f"{stage.role} {stage.name} failed: {story}") from error
+def _scene(lightness: FloatArray, side: Mapping[str, AnyArray] | None) -> Scene:
+    """Return what stages may see of a picture, which they may not write into.
+
+    Raises
+    ------
+    InputError
+        If an array that the user gave does not have the picture's size.
+    """
+    seen = {}
+    for name, array in (side or {}).items():
+        given = np.asarray(array)
+        if given.shape[:2] != lightness.shape or given.ndim not in (2, 3):
+            height, width = lightness.shape
+            raise InputError(
+                f"side input {name} has shape {given.shape}, "
+                f"wanted ({height}, {width}) or ({height}, {width}, C)"
+            )
+        seen[name] = read_only(given)
+    return Scene(lightness=read_only(lightness), scale=scene_scale(lightness.shape), side=seen)
 
 
 def _from_rgb(colorspace: Colorspace[Any], rgb: FloatArray) -> FloatArray:
-    color = _asked(colorspace, colorspace.from_rgb, _read_only(rgb))
+    color = asked(colorspace, colorspace.from_rgb, read_only(rgb))
     return check_answer(colorspace, "from_rgb", color, rgb.shape)
-
-
-def _read_only(array: FloatArray) -> FloatArray:
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def _check_pixels(pixels: PixelArray) -> None:
@@ -508,7 +526,7 @@ def _stripes(
     shape: tuple[int, ...], refiners: tuple[Refiner[Any], ...], scale: float
 ) -> Iterator[tuple[slice, slice]]:
     """Yield rows to make, and rows to make them from: wider by what the refiners look at."""
-    reaches = [refiner.reach(scale) for refiner in refiners]
+    reaches = [reach_of(refiner, scale) for refiner in refiners]
     whole = any(reach is None for reach in reaches)
     margin = shape[0] if whole else sum(reach for reach in reaches if reach is not None)
     rows = shape[0] if whole else max(1, STRIPE_PIXELS // shape[1], margin)

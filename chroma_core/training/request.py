@@ -59,7 +59,9 @@ def train_by_name(
     stage = build_stage("regressor", regressor, chosen)
     if not isinstance(stage, TrainableRegressor):
         raise OptionError(f"regressor {regressor} cannot be trained", hint="try tf-dense or ridge")
-    options = options_from_text(stage.TrainOptions, chosen.of(TRAIN_OPTIONS), owner=TRAIN_OPTIONS)
+    options = options_from_text(
+        stage.TrainOptions, chosen.of(TRAIN_OPTIONS, stage.TrainOptions), owner=TRAIN_OPTIONS
+    )
     chain = [
         (part.name, options_to_text(part.options, run=False))
         for part in build_refiners(refiner, chosen)
