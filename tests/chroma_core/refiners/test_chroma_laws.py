@@ -125,9 +125,13 @@ def test_law_gray_stays_gray(kind, data, lightness, zero):
 def test_law_a_to_b_is_kept(kind, data, lab):
     refiner = data.draw(REFINERS[kind])
     x, y = np.moveaxis(directions(lab), -1, 0)
-    x_refined, y_refined = np.moveaxis(directions(refine(refiner, lab)), -1, 0)
 
-    np.testing.assert_allclose(x_refined * y - y_refined * x, 0, atol=1e-9)
+    refined = refine(refiner, lab)
+
+    x_refined, y_refined = np.moveaxis(directions(refined), -1, 0)
+    # A chroma of a few denormals has no digits to keep a ratio with.
+    digits = np.abs(refined[..., 1:]).max(axis=-1) > 1e-300
+    np.testing.assert_allclose((x_refined * y - y_refined * x)[digits], 0, atol=1e-9)
 
 
 @each("ratio-keep", "intensity")
