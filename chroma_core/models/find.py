@@ -85,9 +85,9 @@ def find_model(model: str | Path, *, registry: Registry | None = None) -> Path:
                 return folder.path
     path = Path(model)
     try:
-        if path.is_dir():
+        if path.is_dir() and str(model):
             return path
-        there = path.exists()
+        there = path.is_file()
     except (OSError, ValueError):
         there = False
     if there:
