@@ -9,14 +9,16 @@ import numpy as np
 
 from chroma_core.color.lab import rgb_to_lab
 from chroma_core.color.white_points import WHITE_POINTS
-from chroma_core.errors import PictureError
+from chroma_core.errors import OptionError, PictureError
 from chroma_core.pictures.atomic import Overwrite
 from chroma_core.pictures.names import format_of_suffix
+from chroma_core.pictures.originals import refuse_original
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_lab_tiff, write_picture
 
 __all__ = ["Conversion", "convert"]
 
+DEPTHS = ("8", "16", "float")
 LAB_MARK = ".lab"
 STRIPE_ROWS = 256
 
@@ -65,7 +67,23 @@ def convert(
         Degrees.
     overwrite : {"never", "always", "older"}, optional
         What happens to an output that is there.
+
+    Raises
+    ------
+    OptionError
+        If there is no such depth, illuminant or observer.
+    PictureError
+        If the picture cannot be read, or the output not be written or is the input.
     """
+    if depth not in DEPTHS:
+        raise OptionError(f"depth is {depth!r}, wanted one of {', '.join(DEPTHS)}")
+    white = WHITE_POINTS.get((illuminant, observer))
+    if white is None:
+        raise OptionError(
+            f"there is no white point {illuminant} for {observer} degrees",
+            hint=f"illuminants: {', '.join(sorted({name for name, _ in WHITE_POINTS}))}; 2 or 10",
+        )
+    refuse_original(picture, output)
     source = read_picture(picture)
     output = Path(output)
     is_tiff = format_of_suffix(output) == "tiff"
@@ -80,7 +98,6 @@ def convert(
         path = write_picture(source, output, overwrite=overwrite)
         channels = "gray" if source.is_gray else "RGB"
         return Conversion(path=path, story=f"{channels}, sRGB", warnings=source.warnings)
-    white = WHITE_POINTS[illuminant, observer]
     lab = np.empty((source.height, source.width, 3), dtype=np.float32)
     for start in range(0, source.height, STRIPE_ROWS):
         rows = slice(start, start + STRIPE_ROWS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from chroma_core.arrays import PixelArray
 from chroma_core.errors import PictureError, PluginError
-from chroma_core.pictures.atomic import write_bytes_atomically
+from chroma_core.pictures.atomic import write_bytes_atomically, write_error
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import Pipeline, lightness_of, merge
@@ -140,7 +140,10 @@ def _own_folder(folder: Path) -> Path:
             path=str(folder),
             hint="choose another folder with -o",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error
     note = "The pictures here were made by chroma's demo; the next demo may replace them.\n"
     write_bytes_atomically(mark, note.encode(), "always")
     return folder

@@ -7,6 +7,7 @@ and ``photo.json`` (where the nodes lie, of which picture, and what predicted th
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,12 @@ from typing import Any
 import numpy as np
 
 from chroma_core.errors import InputError
-from chroma_core.pictures.atomic import Overwrite, write_bytes_atomically
+from chroma_core.pictures.atomic import (
+    Overwrite,
+    refuse_existing,
+    write_bytes_atomically,
+    write_error,
+)
 from chroma_core.pictures.write import write_npy
 from chroma_core.stages import Grid, Prediction
 
@@ -71,8 +77,14 @@ def save_prediction(
         If a file is there already or cannot be written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     a, b, facts = (folder / f"{name}.{end}" for end in ("a.npy", "b.npy", "json"))
+    if overwrite == "never":
+        for path in (a, b, facts):
+            refuse_existing(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error
     grid = saved.prediction.grid
     text = {
         "format": FORMAT,
@@ -114,10 +126,12 @@ def load_prediction(folder: str | Path, name: str) -> SavedPrediction:
             rows=int(facts["grid"]["rows"]),
             cols=int(facts["grid"]["cols"]),
             origin=_pair(facts["grid"]["origin"]),
-            step=_pair(facts["grid"]["step"]),
+            step=_pair(facts["grid"]["step"], above=0.0),
         )
         height, width = (int(number) for number in facts["size"])
-        work_size, sha256 = int(facts["work_size"]), str(facts["lightness_sha256"])
+        if not (min(grid.shape) >= 1 and min(height, width) >= 1):
+            raise InputError("has a grid or a picture of no size", path=str(facts_path))
+        work_size, sha256 = max(0, int(facts["work_size"])), str(facts["lightness_sha256"])
         made_by = dict(facts["made_by"])
     except FileNotFoundError:
         raise InputError(
@@ -126,7 +140,7 @@ def load_prediction(folder: str | Path, name: str) -> SavedPrediction:
             hint="chroma predict PICTURE -o FOLDER makes one",
             exit_status=66,
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError("is no prediction's description", path=str(facts_path)) from error
@@ -140,8 +154,10 @@ def load_prediction(folder: str | Path, name: str) -> SavedPrediction:
     )
 
 
-def _pair(numbers: Any) -> tuple[float, float]:
+def _pair(numbers: Any, *, above: float = -math.inf) -> tuple[float, float]:
     first, second = (float(number) for number in numbers)
+    if not (above < first < math.inf and above < second < math.inf):
+        raise ValueError(f"{numbers} are not finite, or not above {above}")
     return first, second
 
 

@@ -15,13 +15,15 @@ import numpy as np
 
 from chroma_core.api import Settings, build_refiners, build_stage
 from chroma_core.arrays import FloatArray
-from chroma_core.errors import InputError
+from chroma_core.errors import InputError, OptionError
 from chroma_core.features.none import NoFeatures
 from chroma_core.pictures.atomic import Overwrite
+from chroma_core.pictures.originals import refuse_original
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import JoinMethod, Pipeline, lightness_of
 from chroma_core.predictions import SavedPrediction, load_prediction, save_prediction
+from chroma_core.provenance import provenance_note
 from chroma_core.regressors.none import NoRegressor
 
 __all__ = ["fuse_from_folder", "predict_to_folder", "refine_file"]
@@ -56,14 +58,25 @@ def fuse_from_folder(
 ) -> Path:
     """Fuse a picture's luminance with its prediction on disk, and write the colours.
 
+    With the refiners and the join of a run in one go the file is the same to the byte.
+
     Raises
     ------
     InputError
         If the prediction is missing, damaged, or was made from another picture.
     """
+    refuse_original(picture, output)
     source = read_picture(picture)
     saved = load_prediction(folder, Path(picture).stem)
-    pipeline = _stages_behind(refiner, colorspace or _colorspace_of(saved), settings, join)
+    name, options = _colorspace_of(saved)
+    if colorspace not in (None, name):
+        raise InputError(
+            f"the prediction in {folder} was made in colorspace {name}, not {colorspace}",
+            path=str(picture),
+            hint="leave --colorspace out, or predict again",
+            exit_status=2,
+        )
+    pipeline = _stages_behind(refiner, name, settings, join, options)
     pipeline = replace(pipeline, work_size=saved.work_size)
     lightness = lightness_of(source.pixels, pipeline.colorspace)
     if saved.size != lightness.shape or saved.sha256 != _digest(lightness):
@@ -73,7 +86,10 @@ def fuse_from_folder(
             hint="predict again",
         )
     pixels = pipeline.fuse(lightness, saved.prediction, dtype=source.pixels.dtype)
-    return write_picture(source.with_pixels(pixels), output, overwrite=overwrite)
+    ours = pipeline.describe()
+    made_by = {**saved.made_by, "refiners": ours["refiners"], "join": ours["join"]}
+    note = provenance_note(made_by)
+    return write_picture(pixels, output, like=source, overwrite=overwrite, note=note)
 
 
 def refine_file(
@@ -86,6 +102,7 @@ def refine_file(
     overwrite: Overwrite = "never",
 ) -> Path:
     """Refine the chrominance of a picture file in colour."""
+    refuse_original(picture, output)
     source = read_picture(picture)
     if source.is_gray:
         raise InputError("is gray: there is no chrominance to refine", path=str(picture))
@@ -99,8 +116,17 @@ def _stages_behind(
     colorspace: str,
     settings: Mapping[str, str] | Iterable[str] | None,
     join: JoinMethod,
+    predicted_in: Mapping[str, str] | None = None,
 ) -> Pipeline:
     chosen = Settings.parse(settings)
+    # Colours mean what they meant when they were predicted: the same white point above all.
+    for option, text in (predicted_in or {}).items():
+        given = chosen.values.setdefault(colorspace, {}).setdefault(option, text)
+        if given != text:
+            raise OptionError(
+                f"{colorspace}.{option} is {given}, but the prediction was made with {text}",
+                hint="leave it out, or predict again",
+            )
     pipeline = Pipeline(
         colorspace=build_stage("colorspace", colorspace, chosen),
         features=NoFeatures(),
@@ -112,9 +138,14 @@ def _stages_behind(
     return pipeline
 
 
-def _colorspace_of(saved: SavedPrediction) -> str:
+def _colorspace_of(saved: SavedPrediction) -> tuple[str, dict[str, str]]:
+    """Return the colorspace of a prediction and its options as text."""
     space = saved.made_by.get("colorspace")
-    return str(space.get("name", "lab")) if isinstance(space, Mapping) else "lab"
+    if not isinstance(space, Mapping):
+        return "lab", {}
+    options = space.get("options")
+    given = options.items() if isinstance(options, Mapping) else ()
+    return str(space.get("name", "lab")), {str(name): str(text) for name, text in given}
 
 
 def _digest(lightness: FloatArray) -> str:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,9 @@ from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import JoinMethod, Pipeline
-from chroma_core.version import VERSION
+from chroma_core.provenance import provenance_note
 
-__all__ = ["Coloring", "color_stream", "provenance_note"]
+__all__ = ["Coloring", "color_stream"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +117,6 @@ def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None)
         sys.stdout.buffer.write(result.read_bytes())
         sys.stdout.buffer.flush()
     return source.warnings
-
-
-def provenance_note(made_by: Mapping[str, Any]) -> str:
-    """Return what made a picture as text for its metadata."""
-    return json.dumps({"chroma": VERSION, **made_by}, sort_keys=True)
 
 
 @functools.lru_cache(maxsize=2)
