@@ -192,8 +192,10 @@ class RidgeRegressor(TrainableRegressor[RidgeOptions]):
         inputs = len(mean) - 2
         sd = np.sqrt(np.diag(products) / rows)
         # A column that never changes gets no weight: after this its correlations are all 0.
-        scale = np.where(sd > 0, sd, 1.0)
-        correlations = products / rows / np.outer(scale, scale)
+        # Never: by less than float32 can tell, for sums leave a rounding of their own.
+        varies = sd > 1e-7 * np.abs(mean)
+        scale = np.where(varies, sd, 1.0)
+        correlations = products / rows / np.outer(scale, scale) * np.outer(varies, varies)
         of_inputs, with_targets = correlations[:inputs, :inputs], correlations[:inputs, inputs:]
         solution = _solve(of_inputs, with_targets, options.alpha)
         weights = {}

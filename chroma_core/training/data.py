@@ -392,6 +392,8 @@ def moments(data: TrainingData, split: Split) -> Moments:
     if rows == 0:
         raise TrainingError(f"there are no {split} pictures", hint="add pictures or split anew")
     sd = np.sqrt(squares / rows)
+    # What is left of a constant is rounding; float32 cannot tell 1e-7 of a value from none of it.
+    sd[sd <= 1e-7 * np.abs(mean)] = 0.0
     return Moments(rows=rows, mean=mean[:-2], sd=sd[:-2], chroma_mean=mean[-2:], chroma_sd=sd[-2:])
 
 

@@ -306,8 +306,13 @@ def _begun(folder: Path, sampler: Sampler, found: Sequence[Photograph]) -> Manif
                 hint="name an empty folder",
                 path=str(folder),
             )
+        # Before the first shard: killed after it, the next run must know whose it is.
+        fresh.save(folder)
         return fresh
     earlier = Manifest.load(folder)
+    if not earlier.shards:
+        fresh.save(folder)
+        return fresh
     if json.dumps(earlier.settings.to_json(), sort_keys=True) != json.dumps(
         fresh.settings.to_json(), sort_keys=True
     ):
@@ -322,7 +327,25 @@ def _begun(folder: Path, sampler: Sampler, found: Sequence[Photograph]) -> Manif
             hint="name an empty folder",
             path=str(folder),
         )
+    if not earlier.complete:
+        _check_shards(folder, earlier)
     return earlier
+
+
+def _check_shards(folder: Path, manifest: Manifest) -> None:
+    """Refuse to go on from shards that are not what they were."""
+    for shard in manifest.shards:
+        path = folder / shard.file
+        try:
+            whole = file_sha256(path) == (shard.sha256, shard.bytes)
+        except OSError:
+            whole = False
+        if not whole:
+            raise TrainingError(
+                "the shard is missing or damaged",
+                hint="name an empty folder, or empty this one",
+                path=str(path),
+            )
 
 
 def _write_skipped(folder: Path, skipped: Sequence[Skipped]) -> None:

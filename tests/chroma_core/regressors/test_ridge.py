@@ -137,7 +137,7 @@ def test_an_exact_line_is_found_when_weights_cost_nothing():
 
 def test_a_column_that_never_changes_gets_no_weight():
     features, lightness, chroma = some_rows(200, 2, 3)
-    features[:, 1] = 7
+    features[:, 1] = 0.1
     for alpha in (0.0, 1e-3):
         found, _ = trained(Pictures(features, lightness, chroma, [200]), alpha=alpha)
 
