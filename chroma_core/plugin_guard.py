@@ -121,7 +121,7 @@ def one_line(error: BaseException, *, bare: bool = False) -> str:
         text = str(error)[: 4 * LINE_BYTES]
     except BaseException as second:
         text = f"<its text cannot be read: {type(second).__name__}>"
-    words = " ".join(re.sub(r"[^\x20-\x7e\u00a0-\U0010ffff]", " ", text).split())
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     if not bare and not isinstance(error, PluginError):
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
     cut = words.encode("utf-8", "replace")

@@ -96,7 +96,7 @@ def find_model(model: str | Path, *, registry: Registry | None = None) -> Path:
         )
     names = ", ".join(folder.name for folder in installed) or "none"
     raise ModelError(
-        f"there is no model {str(model)!r}", hint=f"installed: {names}", exit_status=69
+        f"there is no model {str(model)[:200]!r}", hint=f"installed: {names}", exit_status=69
     )
 
 
