@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import IO
 
 from chroma_core.errors import PictureError
 from chroma_core.pictures.limits import Limits
+from chroma_core.pictures.names import format_of_suffix
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.source import read_bytes
 
@@ -48,15 +50,23 @@ def read_picture(
         else:
             data = _bytes_of(source, limits)
         if guarded and os.name == "posix":
-            from chroma_core.pictures.worker import decode_guarded
-
-            return decode_guarded(data, limits, keep_floats=keep_floats, source=name)
-        from chroma_core.pictures.decode import decode_picture
-
-        return decode_picture(data, limits, keep_floats=keep_floats, source=name)
+            from chroma_core.pictures.worker import decode_guarded as decode
+        else:
+            from chroma_core.pictures.decode import decode_picture as decode
+        return _named_right(decode(data, limits, keep_floats=keep_floats, source=name))
     except PictureError as error:
         error.path = error.path or name
         raise
+
+
+def _named_right(picture: Picture) -> Picture:
+    """Return the picture, with a warning if its name says another format than its content."""
+    said = format_of_suffix(picture.source) if picture.source else None
+    found = "ppm" if picture.format == "pnm" else picture.format
+    if said is None or said == found:
+        return picture
+    warning = f"its name says {said}, its content is {picture.format}"
+    return replace(picture, warnings=(*picture.warnings, warning))
 
 
 def _bytes_of(source: bytes | bytearray | memoryview | IO[bytes], limits: Limits) -> bytes:

@@ -218,3 +218,43 @@ def test_a_folder_that_may_not_be_written_to_is_said_before_any_picture(folder, 
         list(run_batch(plan([folder], folder.parent / "out"), works.Copy()))
 
     assert caught.value.exit_status == 73
+
+
+@pytest.mark.slow
+def test_a_killed_batch_leaves_whole_files_and_is_taken_up_again(folder, works):
+    import random
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    script = (
+        "import sys\n"
+        "from chroma_core.batch.plan import plan\n"
+        "from chroma_core.batch.run import run_batch\n"
+        "import chroma_batch_test_works as works\n"
+        "jobs = plan([sys.argv[1]], sys.argv[2])\n"
+        "list(run_batch(jobs, works.Copy(), workers=int(sys.argv[3])))\n"
+    )
+    whole = {}
+    for number in range(60):
+        text = f"picture {number} " * 20_000
+        (folder / f"{number}.png").write_text(text)
+        whole[f"{number}.png"] = text
+    whole |= {f"{name}.png": f"good {name}" for name in "abcde"}
+    moments = random.Random(0)
+    for attempt in range(6):
+        out = folder.parent / f"out{attempt}"
+        argv = [sys.executable, "-c", script, str(folder), str(out), str(1 + attempt % 2)]
+        process = subprocess.Popen(argv)
+        time.sleep(moments.uniform(0.1, 0.8))
+        process.send_signal(moments.choice([signal.SIGKILL, signal.SIGTERM]))
+        process.wait()
+
+        for path in out.glob("*.png"):
+            assert path.read_text() == whole[path.name]
+        for _ in range(100):
+            # The lock goes when the process is gone; its workers end within a second.
+            if subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                break
+        assert {p.name for p in out.iterdir()} == {*whole, JOURNAL_NAME}
