@@ -146,7 +146,7 @@ def test_the_story_is_raised_only_if_its_stage_is_asked_for(plugin):
     assert registry.find_stage("features", "position") is PositionFeatures
     for name in ("structure", "stranger-plugin:anything", "Stranger_Plugin:anything"):
         with pytest.raises(
-            PluginError, match="structure of stranger-plugin 1.2.*no_such"
+            PluginError, match=r"structure of stranger-plugin 1\.2.*no_such"
         ) as caught:
             registry.find_stage("features", name)
         assert caught.value.exit_status == 69
