@@ -1,7 +1,8 @@
 """Linear RGB and CIE XYZ.
 
-The matrix is derived from the chromaticities of primaries and white (SMPTE RP 177) instead of typed from a table of four digits, and its inverse is computed: so R = G = B gives
-the white's XYZ to the last bits, and the two directions undo each other.
+The matrix is derived from the chromaticities of primaries and white (SMPTE RP 177) instead of typed
+from a table of four digits, and its inverse is computed: so R = G = B gives the white's XYZ to the
+last bits, and the two directions undo each other.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -132,3 +134,19 @@ def test_law_powers_in_single_precision_stay_near_double(base, exponent):
     # where colour lives, it stays below 2e-6.
     rtol = 2e-6 if base > 1e-3 else 2e-5
     np.testing.assert_allclose(raised, [base**exponent], rtol=rtol, atol=1e-37)
+
+
+@pytest.mark.parametrize("convert", [rgb_to_lab, lab_to_rgb, into_srgb, gray_to_lightness])
+def test_memory_beside_the_result_does_not_grow_with_the_picture(convert):
+    picture = random_rgb(1 << 19, dtype=np.float32)
+    convert(picture[:1])
+
+    tracemalloc.start()
+    result = convert(picture)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    # Some 30 float32 planes of a block take 2 MB. into_srgb keeps besides which pixels lie outside:
+    # a byte for each pixel and 8 for those outside, which most of these are.
+    beside = 5.5e6 if convert is into_srgb else 2.5e6
+    assert peak < result.nbytes + beside
