@@ -1,0 +1,95 @@
+"""What the benchmarks share: made-up photographs and nets, always the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chroma_core.arrays import FloatArray, PixelArray
+from chroma_core.filters.resize import sample_bilinear
+from chroma_core.regressors.dense_net import DenseNet, DenseOptions, start_layers
+
+Weights = dict[str, dict[str, FloatArray]]
+
+
+def _photograph(height: int, width: int) -> PixelArray:
+    rng = np.random.default_rng([height, width])
+    picture = np.zeros((height, width, 3), dtype=np.float32)
+    # Amplitudes that grow with the size of the structure, as in photographs (a 1/f spectrum).
+    for cells in (4, 16, 64, 256):
+        rows, cols = max(2, cells * height // max(height, width)), cells
+        coarse = rng.normal(0, 0.4 / np.log2(cells), (rows, cols, 3)).astype(np.float32)
+        coarse[..., 1:] = coarse[..., :1] + 0.3 * coarse[..., 1:]
+        picture += sample_bilinear(
+            coarse, np.linspace(0, rows - 1, height), np.linspace(0, cols - 1, width)
+        )
+    picture += rng.normal(0, 0.01, picture.shape).astype(np.float32)
+    return np.rint(255 * (0.5 + picture).clip(0, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Callable[[int, int], PixelArray]:
+    """Return a function that makes an sRGB picture, (H, W, 3) uint8, like a photograph.
+
+    Soft shapes of several sizes, mostly gray colours, and noise: not what the eye takes for a
+    photograph, but with gradients, colours and clipping in a photograph's proportions.
+    """
+    made: dict[tuple[int, int], PixelArray] = {}
+
+    def make(height: int, width: int) -> PixelArray:
+        if (height, width) not in made:
+            made[height, width] = _photograph(height, width)
+            made[height, width].flags.writeable = False
+        return made[height, width]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def nets() -> Callable[[int], Weights]:
+    """Return a function that draws the seed's two nets (10 layers of 128) for `width` features."""
+
+    def draw(width: int) -> Weights:
+        options = DenseOptions()
+        drawn = {}
+        for number, stem in enumerate("ab"):
+            layers = start_layers(
+                np.random.default_rng(number),
+                "image",
+                options.activation,
+                inputs=width + 1,
+                units=options.units,
+                depth=options.depth,
+                outputs=1,
+            )
+            net = DenseNet(
+                layers=layers,
+                input_mean=np.full(width + 1, 30.0),
+                input_sd=np.full(width + 1, 40.0),
+                target_mean=np.array([2.0]),
+                target_sd=np.array([15.0]),
+            )
+            drawn[stem] = net.tensors()
+        return drawn
+
+    return draw
+
+
+@pytest.fixture
+def measure(benchmark: Any) -> Callable[..., Any]:
+    """Return a function that times a call and says its result, and keeps facts beside the time.
+
+    The first call is not counted, unless `warm` is off.
+    """
+
+    def run(
+        call: Callable[[], Any], *, group: str, rounds: int = 5, warm: bool = True, **facts: Any
+    ) -> Any:
+        benchmark.group = group
+        benchmark.extra_info.update(facts)
+        return benchmark.pedantic(call, rounds=rounds, warmup_rounds=int(warm))
+
+    return run

@@ -1,0 +1,60 @@
+"""Print the result file of one run as tables of ratios: ``python benchmarks/ratios.py run.json``.
+
+In each group the first entry is 1; time is the best of its rounds. Times of different runs, or of
+different machines, say nothing beside each other, so none are compared here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+FACTS = {
+    "largest_difference": "largest difference",
+    "share_out_of_gamut": "out of gamut",
+    "modules": "modules",
+    "peak_mib": "peak MiB",
+}
+
+
+def tables(run: dict[str, Any]) -> str:
+    """Return a Markdown table for each group, in the order of the run.
+
+    Parameters
+    ----------
+    run : dict
+        What ``--benchmark-json`` wrote.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for entry in run["benchmarks"]:
+        groups.setdefault(entry["group"], []).append(entry)
+    return "\n".join(_table(name, entries) for name, entries in groups.items())
+
+
+def _table(group: str, entries: list[dict[str, Any]]) -> str:
+    facts = [fact for fact in FACTS if fact in entries[0]["extra_info"]]
+    head = ["", "ms", "ratio", *(FACTS[fact] for fact in facts)]
+    first = entries[0]["stats"]["min"]
+    lines = [f"**{group}**", "", _row(head), _row(["---"] * len(head))]
+    for entry in entries:
+        best, info = entry["stats"]["min"], entry["extra_info"]
+        shown = [
+            str(info[fact]) if isinstance(info[fact], int) else f"{info[fact]:.2g}"
+            for fact in facts
+        ]
+        lines.append(_row([info["name"], _milliseconds(best), f"{best / first:.2f}", *shown]))
+    return "\n".join([*lines, ""])
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.0f}" if seconds >= 0.1 else f"{1000 * seconds:.2g}"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    print(tables(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
