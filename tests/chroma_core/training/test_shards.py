@@ -137,6 +137,16 @@ def test_pictures_come_in_the_order_asked_for(shards):
     assert found == [kept[index] for index in order]
 
 
+def test_more_shards_than_may_be_open_are_read(tmp_path, write_shards, monkeypatch):
+    monkeypatch.setattr("chroma_core.training.data._OPEN_SHARDS", 2)
+    samples = write_shards(tmp_path, [3] * 9, per_shard=1)
+    data = ShardData(tmp_path)
+
+    assert_same(everything(data), samples)
+    assert_same(everything(data), samples)
+    assert len(data._open) == 2
+
+
 def test_a_row_group_is_a_picture_with_plain_checked_pages(shards):
     folder, _ = shards
     footer = pq.ParquetFile(folder / "shard-00000.parquet").metadata
