@@ -134,7 +134,8 @@ def ordered_results(
                 if worker.pipe in events:
                     outcome = worker.receive()
                 elif time.monotonic() >= worker.deadline:
-                    outcome = Failure(kind="timeout", reason=f"not done after {timeout:g} s")
+                    limit = BOOT_SECONDS if index is None else timeout
+                    outcome = _Lost(kind="timeout", reason=f"not done after {limit:g} s")
                 else:
                     continue
                 if isinstance(outcome, _Ready):
@@ -142,7 +143,8 @@ def ordered_results(
                     continue
                 if isinstance(outcome, _Raised):
                     raise outcome.error
-                if isinstance(outcome, Failure):
+                if isinstance(outcome, _Lost):
+                    # Not every Failure: work may answer with one of its own.
                     worker.stop()
                     crew[place] = _Worker(message)
                     if index is None:
@@ -158,6 +160,10 @@ def ordered_results(
     finally:
         for worker in crew:
             worker.stop()
+
+
+class _Lost(Failure):
+    """What became of an item, or of nothing yet, when its process was lost."""
 
 
 class _Ready:
@@ -207,7 +213,7 @@ class _Worker(Generic[ItemT]):
             answer = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(5)
-            return Failure(kind="crash", reason=f"its process {_ending(self.process.exitcode)}")
+            return _Lost(kind="crash", reason=f"its process {_ending(self.process.exitcode)}")
         if isinstance(answer, _Ready):
             self.ready = True
             self.deadline = float("inf")
