@@ -6,8 +6,10 @@ import dataclasses
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -117,6 +119,16 @@ class _Laws:
     seed: int
     rtol: float
     atol: float
+    answers: list[tuple[Callable[[Any], Any], Any, AnyArray, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Keep the stage as it came: a copy without a memory."""
+        self.fresh: Stage[Any] | None
+        try:
+            self.fresh = deepcopy(self.stage)
+        except TypeError:
+            # It holds what cannot be copied, such as a lock.
+            self.fresh = None
 
     def declaration(self) -> None:
         """Check that what a class says of itself is complete; options go to text and back."""
@@ -153,10 +165,8 @@ class _Laws:
                 rng = np.random.default_rng([self.seed, len(shape)])
                 rgb: FloatArray = rng.uniform(0, 1, shape).astype(dtype)
                 where = f"{shape} {rgb.dtype}"
-                color = self.pure(partial(stage.from_rgb, rgb), [rgb], f"from_rgb {where}")
-                self.answer(f"from_rgb {where}", color, shape, rgb.dtype)
-                back = self.pure(partial(stage.to_rgb, color), [color], f"to_rgb {where}")
-                self.answer(f"to_rgb {where}", back, shape, rgb.dtype)
+                color = self.converted("from_rgb", rgb, where)
+                back = self.converted("to_rgb", color, where)
                 # Both conversions in float32 are some dozens of roundings of 6e-8 each, enlarged
                 # up to 12.92 times where the transfer function is steepest.
                 self.near(back, rgb, 0.0, 2e-5, f"to_rgb(from_rgb(rgb)) {where}")
@@ -173,32 +183,40 @@ class _Laws:
         whole = stage.from_rgb(rgb)
         # float64 rounds at 1e-14 here; libraries take another path for short arrays.
         self.near(one_by_one, whole, self.rtol, 1e-9, "pixels one by one")
+        self.stateless()
         self.layout(lambda flip: stage.from_rgb(flip(rgb)), "from_rgb")
         self.threads(partial(stage.from_rgb, rgb), "from_rgb")
+
+    def converted(self, method: str, given: FloatArray, where: str) -> FloatArray:
+        """Return what a conversion gives, of the shape and dtype of what is given."""
+        what = f"{method} of {where}"
+        check = partial(self.answer, what, shape=given.shape, dtype=given.dtype)
+        found: FloatArray = self.pure(methodcaller(method, given), [given], what, check)
+        return found
 
     def features(self, stage: Features[Any]) -> None:
         """Check that bands equal the whole, and that width and columns are honest."""
         self.law(type(stage.width) is int and stage.width >= 0, f"has width {stage.width!r}")
         total = sum(column.width for column in stage.columns)
         self.law(total == stage.width, f"columns have {total} numbers, width is {stage.width}")
-        calls = []
         for scene, where in self.scenes():
             grid = self.grid(stage, *scene.lightness.shape)
-            call = partial(stage.extract, scene, grid)
-            found = self.pure(call, [scene.lightness, *scene.side.values()], where)
-            calls.append((call, found))
-            self.answer(f"extract {where}", found, (*grid.shape, stage.width), np.float32)
+            call = methodcaller("extract", scene, grid)
+            shape = (*grid.shape, stage.width)
+            check = partial(self.answer, f"extract {where}", shape=shape, dtype=np.float32)
+            arguments = [scene.lightness, *scene.side.values()]
+            found = self.pure(call, arguments, f"extract {where}", check)
             self.storage(stage, found, where)
             for start, stop in _runs(grid.rows):
                 band = stage.extract(scene, grid.band(start, stop))
                 place = f"extract of rows {start} to {stop} {where}"
                 self.near(band, found[start:stop], self.rtol, self.atol, place)
+        self.stateless()
         self.layout(
             lambda flip: stage.extract(replace(scene, lightness=flip(scene.lightness)), grid),
             "extract",
         )
-        self.threads(call, "extract")
-        self.near(calls[0][0](), calls[0][1], 0.0, 0.0, "extract after other pictures")
+        self.threads(partial(call, stage), "extract")
 
     def grid(self, stage: Features[Any], height: int, width: int) -> Grid:
         """Return the grid; check that it depends on the size alone and lies in the picture."""
@@ -236,16 +254,15 @@ class _Laws:
         self.law(have == wanted, f"holds weights {have}, weight_shapes({width}) are {wanted}")
         again = stage.with_weights(stage.weights())
         self.law(again.options == stage.options, "with_weights changes the options")
-        calls = []
         for scene, where in self.scenes():
             lightness = scene.lightness
             rng = np.random.default_rng([self.seed, *lightness.shape])
             features = rng.uniform(0, 255, (*lightness.shape, width)).astype(np.float32)
             rows, cols = lightness.shape
             grid = Grid(rows=rows, cols=cols, origin=(1.5, 1.5), step=(4.0, 4.0))
-            call = partial(self.prediction, stage, features, lightness, grid)
-            found = self.pure(call, [features, lightness], where)
-            calls.append((call, found))
+            call = partial(self.prediction, features=features, lightness=lightness, grid=grid)
+            check = partial(self.answer, f"predict {where}", shape=None, dtype=np.float32)
+            found = self.pure(call, [features, lightness], f"predict {where}", check)
             same = self.prediction(again, features, lightness, grid)
             self.near(same, found, self.rtol, self.atol, f"with_weights(weights()) {where}")
             for start, stop in _runs(rows) if stage.per_node else ():
@@ -253,11 +270,11 @@ class _Laws:
                 band = self.prediction(stage, features[run], lightness[run], grid.band(start, stop))
                 place = f"predict of rows {start} to {stop} {where}"
                 self.near(band, found[run], self.rtol, self.atol, place)
+        self.stateless()
         self.layout(
             lambda flip: self.prediction(stage, flip(features), flip(lightness), grid), "predict"
         )
-        self.threads(call, "predict")
-        self.near(calls[0][0](), calls[0][1], 0.0, 0.0, "predict after other pictures")
+        self.threads(partial(call, stage), "predict")
 
     def prediction(
         self, stage: Any, features: FloatArray, lightness: FloatArray, grid: Grid
@@ -266,38 +283,37 @@ class _Laws:
         answer = stage.predict(features, lightness, grid)
         self.law(isinstance(answer, Prediction), f"predict gives a {type(answer).__name__}")
         shape = answer.grid.shape
-        self.answer("chroma", answer.chroma, (*shape, 2), np.float32)
+        self.answer("chroma", answer.chroma, shape=(*shape, 2), dtype=np.float32)
         if answer.confidence is not None:
-            self.answer("confidence", answer.confidence, shape)
+            self.answer("confidence", answer.confidence, shape=shape)
             low, high = float(answer.confidence.min()), float(answer.confidence.max())
             self.law(low >= 0 and high <= 1, f"confidence lies in [{low:g}, {high:g}]")
         self.law(answer.at(1.0) is answer, "prediction.at(1) is not the prediction itself")
         for vividness in (0.0, 0.5, 2.0):
             vivid = answer.at(vividness)
-            self.answer(f"chroma at vividness {vividness}", vivid.chroma, (*shape, 2))
+            self.answer(f"chroma at vividness {vividness}", vivid.chroma, shape=(*shape, 2))
         return np.asarray(answer.chroma)
 
     def refiner(self, stage: Refiner[Any]) -> None:
         """Check that stripes equal the whole, and that L* stays where the stage says so."""
-        calls = []
         for scene, where in self.scenes():
             for dtype in (np.float32, np.float64):
                 lab: FloatArray = _colored(scene.lightness, self.seed).astype(dtype)
                 here = f"{where} {lab.dtype}"
-                call = partial(stage.refine, lab, scene)
-                found = self.pure(call, [lab, scene.lightness, *scene.side.values()], here)
-                calls.append((call, found))
-                self.answer(f"refine {here}", found, lab.shape, lab.dtype)
+                call = methodcaller("refine", lab, scene)
+                check = partial(self.answer, f"refine {here}", shape=lab.shape, dtype=lab.dtype)
+                arguments = [lab, scene.lightness, *scene.side.values()]
+                found = self.pure(call, arguments, f"refine {here}", check)
                 if not stage.moves_lightness:
                     kept = f"refine {here}: lightness, which it says it keeps"
                     self.near(found[..., 0], lab[..., 0], 0.0, 0.0, kept)
                 self.stripes(stage, lab, scene, found, here)
+        self.stateless()
         self.layout(
             lambda flip: stage.refine(flip(lab), replace(scene, lightness=flip(scene.lightness))),
             "refine",
         )
-        self.threads(call, "refine")
-        self.near(calls[0][0](), calls[0][1], 0.0, 0.0, "refine after other pictures")
+        self.threads(partial(call, stage), "refine")
 
     def stripes(
         self, stage: Refiner[Any], lab: FloatArray, scene: Scene, whole: FloatArray, where: str
@@ -323,15 +339,22 @@ class _Laws:
                     scene = Scene(lightness=lightness, scale=scale, side=side)
                     yield scene, f"on {name} {height}x{width} at scale {scale:g}"
 
-    def pure(self, call: Callable[[], Any], arguments: Sequence[AnyArray], where: str) -> Any:
+    def pure(
+        self,
+        call: Callable[[Any], Any],
+        arguments: Sequence[AnyArray],
+        where: str,
+        check: Callable[[Any], None],
+    ) -> Any:
         """Return an answer, of a call that writes into no argument and says the same again."""
         before = [argument.copy() for argument in arguments]
         for argument in arguments:
             argument.flags.writeable = False
         try:
-            first = call()
+            first = call(self.stage)
+            check(first)
             copy = np.array(first)
-            second = call()
+            second = call(self.stage)
         except ValueError as error:
             if "read-only" in str(error):
                 raise AssertionError(f"{self.who}: writes into its argument {where}") from error
@@ -339,9 +362,20 @@ class _Laws:
         for argument, kept in zip(arguments, before, strict=True):
             same = np.array_equal(argument, kept)
             self.law(same, f"writes into its argument {where}")
+        check(second)
         self.near(second, copy, 0.0, 0.0, f"the second call {where}")
-        self.near(first, copy, 0.0, 0.0, f"the first answer, after the second call {where},")
+        self.answers.append((call, first, copy, where))
         return first
+
+    def stateless(self) -> None:
+        """Check that no call so far changed what another call answers, or has answered."""
+        for call, answer, kept, where in self.answers:
+            self.near(answer, kept, 0.0, 0.0, f"what was answered {where}, after other calls,")
+            if self.fresh is not None:
+                fresh = call(deepcopy(self.fresh))
+                self.near(kept, fresh, 0.0, 0.0, f"{where} after other pictures")
+        call, _, kept, where = self.answers[0]
+        self.near(call(self.stage), kept, 0.0, 0.0, f"{where}, again at the end,")
 
     def layout(self, call: Callable[[Callable[[Any], Any]], Any], what: str) -> None:
         """Check that arrays that are not contiguous give the same answer, up to rounding."""
@@ -378,10 +412,13 @@ class _Laws:
             for found in answer:
                 self.near(found, alone, 0.0, 0.0, f"{what} in {THREADS} threads")
 
-    def answer(self, what: str, found: Any, shape: tuple[int, ...], dtype: Any = None) -> None:
+    def answer(
+        self, what: str, found: Any, *, shape: tuple[int, ...] | None, dtype: Any = None
+    ) -> None:
         """Check that an answer is a finite floating-point array of this shape and dtype."""
         self.law(isinstance(found, np.ndarray), f"{what} gives a {type(found).__name__}")
-        self.law(found.shape == shape, f"{what} gives shape {found.shape}, wanted {shape}")
+        if shape is not None:
+            self.law(found.shape == shape, f"{what} gives shape {found.shape}, wanted {shape}")
         wanted = "floats" if dtype is None else np.dtype(dtype).name
         fits = np.issubdtype(found.dtype, np.floating) if dtype is None else found.dtype == dtype
         self.law(bool(fits), f"{what} gives {found.dtype}, wanted {wanted}")
@@ -393,7 +430,8 @@ class _Laws:
         same = f"{what}: shape {found.shape}, wanted {wanted.shape}"
         self.law(found.shape == wanted.shape, same)
         whole = wanted.astype(np.float64)
-        gap = np.abs(found.astype(np.float64) - whole)
+        with np.errstate(invalid="ignore"):
+            gap = np.abs(found.astype(np.float64) - whole)
         # Not gap > ...: a NaN must not pass.
         over = ~(gap <= atol + rtol * np.abs(whole))
         if over.any():
