@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from chroma_core.errors import PictureError
@@ -21,11 +20,15 @@ def refuse_original(picture: str | os.PathLike[str], output: str | os.PathLike[s
     picture, output : path
         What is read, and what will be written.
     """
-    with contextlib.suppress(OSError, ValueError):
-        if os.path.samefile(picture, output):
-            raise PictureError(
-                "the output would be the input",
-                kind="is-input",
-                path=str(output),
-                hint="originals are never written over: choose another output",
-            )
+    try:
+        same = os.path.samefile(picture, output)
+    except (OSError, ValueError):
+        # One of them is not there, or has a name that cannot be: no file is lost.
+        return
+    if same:
+        raise PictureError(
+            "the output would be the input",
+            kind="is-input",
+            path=str(output),
+            hint="originals are never written over: choose another output",
+        )
