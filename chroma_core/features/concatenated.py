@@ -1,8 +1,9 @@
 """Several features stages as one.
 
 They answer on one grid, that of the first stage that has one, and their numbers stand side by side
-in the order given. A stage whose own grid is finer is area-averaged over each node's cell; along an
-axis where it is coarser, it is interpolated linearly between its nodes.
+in the order given. Stages that all answer anywhere are asked at the nodes themselves. Otherwise a
+stage whose own grid is finer is area-averaged over each node's cell; along an axis where it is
+coarser, it is interpolated linearly between its nodes.
 """
 
 from __future__ import annotations

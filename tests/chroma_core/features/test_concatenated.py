@@ -109,6 +109,19 @@ def test_a_finer_map_of_noise_is_averaged_by_area():
     np.testing.assert_allclose(brought[1, 2], wanted, rtol=0, atol=1e-5)
 
 
+def test_stages_that_answer_anywhere_see_the_same_on_every_third_node():
+    picture = scene(50, 62)
+    both = Concatenated([PatchFeatures(), PositionFeatures(), LightnessFeatures()])
+    grid = both.grid(50, 62)
+    thin = Grid(rows=4, cols=5, origin=(2.0 + 4, 2.0 + 8), step=(12.0, 12.0))
+
+    assert both.anywhere
+    assert not Concatenated([grid_of(4), PatchFeatures()]).anywhere
+    np.testing.assert_array_equal(
+        both.extract(picture, thin), both.extract(picture, grid)[1::3, 2::3]
+    )
+
+
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_coarser_map_is_interpolated(step):
     picture = scene(61, 61)
