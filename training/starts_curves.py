@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from chroma_opencv.sift import SiftFeatures, SiftOptions
 from chroma_tensorflow.dense import TFDenseRegressor
-from chroma_tensorflow.trainer import DenseTrainOptions
+from chroma_tensorflow.train_options import DenseTrainOptions
 
 from chroma_core.colorspaces.lab import LabColorspace
 from chroma_core.regressors.dense_net import DenseOptions

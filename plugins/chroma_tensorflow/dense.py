@@ -23,7 +23,8 @@ from chroma_core.stages import (
     WeightShapes,
 )
 from chroma_tensorflow.runtime import set_threads, tensorflow
-from chroma_tensorflow.trainer import DenseTrainOptions, train_nets
+from chroma_tensorflow.train_options import DenseTrainOptions
+from chroma_tensorflow.trainer import train_nets
 
 __all__ = ["TFDenseRegressor"]
 

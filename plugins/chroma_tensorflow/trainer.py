@@ -9,62 +9,24 @@ its own best epoch, and rests when it has not improved for `patience` epochs.
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray
 from chroma_core.errors import TrainingError
-from chroma_core.options import Options, option
 from chroma_core.regressors.dense_net import DenseNet, DenseOptions, Layers, start_layers
 from chroma_core.stages import Checkpoint, Progress, Split, TrainingData
 from chroma_core.training.data import batches, moments
+from chroma_tensorflow.feed import CHUNK_ROWS, ahead, chunks
+from chroma_tensorflow.train_options import DenseTrainOptions
 
-__all__ = ["DenseTrainOptions", "TrainedNets", "train_nets"]
+__all__ = ["TrainedNets", "train_nets"]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-
-# Rows that one call into TensorFlow works through; 17 MB at 263 inputs.
-CHUNK_ROWS = 16_384
-
-Chunk = tuple[FloatArray, FloatArray, FloatArray]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenseTrainOptions(Options):
-    """How the nets are trained."""
-
-    epochs: int = option(20, "most passes over the training rows", ge=1)
-    batch: int = option(256, "rows a step", unit="rows", ge=1)
-    learning_rate: float = option(1e-3, "Adam's rate at its highest", gt=0)
-    warmup: int = option(300, "steps over which the rate rises to that", unit="steps", ge=0)
-    weight_decay: float = option(0.0, "share of each weight lost a step, times the rate", ge=0)
-    dropout: float = option(
-        0.0, "share of the standardised inputs that is set to their mean in each step", ge=0, lt=1
-    )
-    noise: float = option(0.0, "standard deviation of noise added to the standardised inputs", ge=0)
-    patience: int = option(3, "epochs without improvement after which a net rests", ge=1)
-    seed: int = option(0, "what starts, order, dropout and noise follow from", ge=0)
-    start: Literal["image", "glorot"] = option(
-        "image", "weights to begin with: the image of an orthogonal tanh net, or Glorot's"
-    )
-    scale: Literal["standardise", "divide512"] = option(
-        "standardise", "inputs by their mean and spread, or divided by 512"
-    )
-    precision: Literal["float32", "bfloat16"] = option(
-        "float32",
-        "of hidden layers' products while training; bfloat16 is faster on processors that have it",
-    )
-    buffer_rows: int = option(
-        131_072, "rows that are mixed with each other", unit="rows", ge=1, run=True
-    )
-    log_dir: str = option("", "folder for TensorBoard logs; none if empty", run=True)
-    threads: int = option(0, "threads to compute with; 0 takes one a processor", ge=0, run=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +217,7 @@ class _Trainer:
             buffer_rows=options.buffer_rows,
         )
         tally = _Tally()
-        for features, lightness, chroma in _ahead(source):
+        for features, lightness, chroma in ahead(source):
             # What does not fill a step at the end of an epoch waits for another epoch's order.
             steps = max(1, len(features) // options.batch)
             rates = self._rates(tally.rows, steps)
@@ -459,7 +421,7 @@ class _Trainer:
 
             self._measure = tf.function(measure, input_signature=signature, autograph=False)
         gaps, spreads = np.zeros(2), np.zeros(2)
-        for features, lightness, chroma in _ahead(_chunks(self.data, split)):
+        for features, lightness, chroma in ahead(chunks(self.data, split)):
             gap, spread = self._measure(features, lightness, chroma)
             gaps += gap.numpy()
             spreads += spread.numpy()
@@ -492,57 +454,3 @@ class _Trainer:
             for name, error in self.errors("card").items():
                 facts[f"error_card_{name}"] = error
         return TrainedNets(nets=nets, history=tuple(self.history), facts=facts)
-
-
-def _chunks(data: TrainingData, split: Split) -> Iterator[Chunk]:
-    """Yield a part's rows in the order they are kept, some thousand at a time."""
-    waiting: list[Chunk] = []
-    rows = 0
-    for sample in data.samples(split):
-        waiting.append((sample.features, sample.lightness, sample.chroma))
-        rows += len(sample.lightness)
-        if rows >= CHUNK_ROWS:
-            yield _joined(waiting)
-            waiting, rows = [], 0
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(parts: list[Chunk]) -> Chunk:
-    features, lightness, chroma = zip(*parts, strict=True)
-    return np.concatenate(features), np.concatenate(lightness), np.concatenate(chroma)
-
-
-def _ahead(source: Iterator[Chunk], depth: int = 2) -> Iterator[Chunk]:
-    """Yield what `source` yields, made ready in a thread while the last one is worked on."""
-    ready: queue.Queue[Chunk | BaseException | None] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: Chunk | BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for chunk in source:
-                if not put(chunk):
-                    return
-            put(None)
-        except BaseException as error:  # handed on to the thread that asks
-            put(error)
-
-    worker = threading.Thread(target=work, name="chroma-batches", daemon=True)
-    worker.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        worker.join()

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from chroma_tensorflow.dense import TFDenseRegressor
-from chroma_tensorflow.trainer import DenseTrainOptions
+from chroma_tensorflow.train_options import DenseTrainOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from chroma_tensorflow.dense import TFDenseRegressor
-from chroma_tensorflow.trainer import DenseTrainOptions
+from chroma_tensorflow.train_options import DenseTrainOptions
 
 from chroma_core.errors import OptionError, TrainingError
 from chroma_core.options import NoOptions
