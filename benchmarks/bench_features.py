@@ -14,7 +14,7 @@ import pytest
 
 from chroma_core.api import build_features
 from chroma_core.color.lab import rgb_to_lab
-from chroma_core.stages import Scene
+from chroma_core.stages import Grid, Scene
 
 SIDE = 512
 NODES = (SIDE // 4) ** 2
@@ -46,7 +46,7 @@ def test_stage(name: str, lightness: Any, measure: Any) -> None:
         pytest.importorskip("cv2", reason="needs OpenCV")
     stage = build_features(*STAGES[name])
     scene = Scene(lightness=lightness)
-    grid = stage.grid(SIDE, SIDE) or build_features("sift").grid(SIDE, SIDE)
+    grid = stage.grid(SIDE, SIDE) or Grid.regular(SIDE, SIDE, 4)
     half = stage.extract(scene, grid.band(grid.rows // 2, grid.rows))
 
     found = measure(

@@ -14,6 +14,15 @@ from chroma_core.regressors.dense_net import DenseNet, DenseOptions, start_layer
 
 Weights = dict[str, dict[str, FloatArray]]
 
+UNUSED = "ignore:Benchmark fixture was not used:pytest_benchmark.logger.PytestBenchmarkWarning"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a benchmark be skipped, where a peer is not installed, without a warning."""
+    for item in items:
+        if item.path.name.startswith("bench_"):
+            item.add_marker(pytest.mark.filterwarnings(UNUSED))
+
 
 def _photograph(height: int, width: int) -> PixelArray:
     rng = np.random.default_rng([height, width])
