@@ -1,7 +1,8 @@
 """The program around the commands: what there is, signals, and how errors are told.
 
-One place catches `ChromaError`: it becomes one line on stderr and an exit status. Anything else
-that a command raises is a bug of ours: status 70, one line, and a report file with the traceback.
+One place catches `ChromaError` and wrong use: it becomes one line on stderr and an exit status.
+Anything else that a command raises is a bug of ours: status 70, one line, and a report file with
+the traceback.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -31,12 +35,13 @@ from chroma_core.cli import (
     stages,
     train,
 )
-from chroma_core.cli.output import error_line
-from chroma_core.errors import ChromaError
+from chroma_core.cli.output import error_line, escaped
+from chroma_core.errors import ChromaError, OptionError
 
 __all__ = ["app", "run_program"]
 
 BUG = 70
+CLOSED_PIPE = 74
 SIGNAL_BASE = 128
 
 app = typer.Typer(
@@ -45,7 +50,6 @@ app = typer.Typer(
     epilog="Every command has --help with examples. --debug shows tracebacks.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
@@ -67,6 +71,7 @@ for module in (
 
 @app.callback(invoke_without_command=True)
 def program(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     """Colour grayscale photographs, step by step or in one go."""
@@ -75,6 +80,9 @@ def program(
 
         typer.echo(f"chroma {VERSION}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(OptionError.exit_status)
 
 
 class _Interrupted(BaseException):
@@ -93,22 +101,22 @@ def run_program(arguments: list[str]) -> int:
     arguments : list of str
         What follows the program's name.
     """
-    debug = "--debug" in arguments or bool(os.environ.get("CHROMA_DEBUG"))
-    arguments = [argument for argument in arguments if argument != "--debug"]
-    _catch_signals()
+    own = arguments.index("--") if "--" in arguments else len(arguments)
+    debug = "--debug" in arguments[:own] or bool(os.environ.get("CHROMA_DEBUG"))
+    arguments = [word for word in arguments[:own] if word != "--debug"] + arguments[own:]
     try:
-        command = _plugin_command(arguments)
-        if command is not None:
-            command(arguments[1:])
-            return 0
-        app(args=arguments, prog_name="chroma", standalone_mode=True)
+        with _signals_caught():
+            status = _run(arguments)
+            sys.stdout.flush()
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        # Typer ends with 1 when nobody reads standard output any more.
+        if isinstance(ended.__context__, BrokenPipeError):
+            return _nobody_listens()
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except _Interrupted as interrupted:
         return SIGNAL_BASE + interrupted.number
     except BrokenPipeError:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # nobody listens any more
-        return 74
+        return _nobody_listens()
     except ChromaError as error:
         if debug:
             traceback.print_exc()
@@ -119,20 +127,55 @@ def run_program(arguments: list[str]) -> int:
             raise
         print(_bug_line(error), file=sys.stderr)
         return BUG
-    return 0
+    return status
 
 
-def _catch_signals() -> None:
+def _run(arguments: list[str]) -> int:
+    """Run a command; wrong use is told as one of our errors."""
+    command = _plugin_command(arguments)
+    if command is not None:
+        command(arguments[1:])
+        return 0
+    try:
+        # Returns the status of typer.Exit, and what the command returns, which is nothing.
+        return int(app(args=arguments, prog_name="chroma", standalone_mode=False) or 0)
+    except _WrongUse as error:
+        told: Any = error
+        path = told.ctx.command_path if getattr(told, "ctx", None) is not None else "chroma"
+        what = " ".join(told.format_message().split())
+        raise OptionError(what.rstrip("."), hint=f"{path} --help says more") from None
+
+
+_WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for wrong use; it has no public name of its own."""
+
+
+def _nobody_listens() -> int:
+    """End quietly when standard output was closed: what is left there must not be flushed."""
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    return CLOSED_PIPE
+
+
+@contextmanager
+def _signals_caught() -> Iterator[None]:
     """Turn signals that end a program into an exception, so that temporaries are removed."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         raise _Interrupted(number)
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _plugin_command(arguments: list[str]) -> Callable[[list[str]], object] | None:
@@ -151,7 +194,7 @@ def _plugin_command(arguments: list[str]) -> Callable[[list[str]], object] | Non
 
 def _bug_line(error: Exception) -> str:
     state = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "chroma"
-    story = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    story = escaped(f"{type(error).__name__}: {error}".splitlines()[0][:200])
     try:
         state.mkdir(parents=True, exist_ok=True)
         report = state / f"report-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"

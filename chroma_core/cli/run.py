@@ -123,6 +123,8 @@ def command(
         overwrite="always" if overwrite is not OverwriteRule.never else "never",
         guarded=True,
     )
+    if dry_run and (not pictures or STREAM in (*pictures, output)):
+        raise typer.BadParameter("wants pictures by name", param_hint="--dry-run")
     if pictures == [STREAM]:
         _run_stream(coloring, _read_stdin(), output or STREAM)
         return
