@@ -496,7 +496,15 @@ Split = Literal["train", "validation", "card"]
 
 
 class TrainingData(Protocol):
-    """Where a regressor gets its samples from: shards on disk, or photographs."""
+    """Where a regressor gets its samples from: shards on disk, or photographs.
+
+    Attributes
+    ----------
+    rereadable : bool
+        Whether reading a picture's samples several times an epoch is cheap.
+    """
+
+    rereadable: bool
 
     @property
     def width(self) -> int:

@@ -1,10 +1,7 @@
-"""Training samples in streams: shuffled batches, means and spreads, in bounded memory.
+"""Training data: from shards, or straight from photographs.
 
-A regressor sees `stages.TrainingData` only. `batches` mixes pictures and rows the way a shuffle
-buffer does: pictures come in an order drawn anew for each epoch, a buffer is filled with their rows
-and emptied in random order. Both draws follow from the seed and the epoch, so that an epoch can be
-begun anew at any time. `moments` is one pass in float64 with the pairwise update of Chan, Golub &
-LeVeque ("Updating formulae and a pairwise algorithm for computing sample variances", 1979).
+Both are `stages.TrainingData`, which is all that a regressor sees. `batches` and `moments`, which
+read such data as a stream, are offered here as well, so that a regressor needs this module alone.
 """
 
 from __future__ import annotations
@@ -12,15 +9,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from chroma_core.arrays import FloatArray, IntArray
-from chroma_core.errors import OptionError, TrainingError
-from chroma_core.stages import Colorspace, Features, Samples, Split, TrainingData
+from chroma_core.arrays import IntArray
+from chroma_core.errors import TrainingError
+from chroma_core.stages import Colorspace, Features, Samples, Split
 from chroma_core.training.manifest import SPLITS, Manifest, Settings
 from chroma_core.training.sampling import (
     Photograph,
@@ -30,6 +24,7 @@ from chroma_core.training.sampling import (
 )
 from chroma_core.training.shards import PictureRows, ShardReader, import_pyarrow, unpack
 from chroma_core.training.split import DEFAULT_RULE
+from chroma_core.training.streams import Moments, batches, moments
 from chroma_core.training.workers import ordered_results
 
 __all__ = ["Moments", "PhotographData", "ShardData", "batches", "moments"]
@@ -61,6 +56,8 @@ class ShardData:
     TrainingError
         If the folder is not complete or not what its manifest says.
     """
+
+    rereadable = True
 
     def __init__(self, folder: Path | str, *, verify: bool = True) -> None:
         import_pyarrow()
@@ -192,6 +189,8 @@ class PhotographData:
         Pictures that gave no samples so far, and why. They are not tried again.
     """
 
+    rereadable = False
+
     def __init__(
         self,
         photographs: Path | str | Sequence[Path | str],
@@ -274,159 +273,3 @@ class PhotographData:
         # Most photographs are 4 to 3.
         grid = sampler.features.grid(side, side * 4 // 3)
         return grid.rows * grid.cols if grid else side * side // 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moments:
-    """Means and standard deviations of a part of the training data.
-
-    Attributes
-    ----------
-    rows : int
-        How many nodes they were taken from.
-    mean, sd : ndarray, shape (D + 1,)
-        Of the D features followed by L*, float64.
-    chroma_mean, chroma_sd : ndarray, shape (2,)
-        Of a* and b*, float64.
-    """
-
-    rows: int
-    mean: FloatArray
-    sd: FloatArray
-    chroma_mean: FloatArray
-    chroma_sd: FloatArray
-
-    @property
-    def scale(self) -> FloatArray:
-        """`sd` with 1 in place of 0, to divide by: a column that never changes stays 0."""
-        return np.where(self.sd > 0, self.sd, 1.0)
-
-    @property
-    def chroma_scale(self) -> FloatArray:
-        """`chroma_sd` with 1 in place of 0."""
-        return np.where(self.chroma_sd > 0, self.chroma_sd, 1.0)
-
-
-def batches(
-    data: TrainingData,
-    split: Split,
-    *,
-    batch: int,
-    seed: int,
-    epoch: int,
-    buffer_rows: int = 200_000,
-) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-    """Yield the rows of a part once each, shuffled.
-
-    Parameters
-    ----------
-    data : TrainingData
-        Where the samples come from.
-    split : str
-        ``"train"``, ``"validation"`` or ``"card"``.
-    batch : int
-        Rows a batch; the last one of an epoch may be smaller.
-    seed, epoch : int
-        What the order follows from: the same two give the same batches.
-    buffer_rows : int, optional
-        Rows that are mixed with each other; memory is about ``buffer_rows * (D + 3) * 4`` bytes.
-
-    Yields
-    ------
-    features : ndarray, shape (n, D)
-        float32.
-    lightness : ndarray, shape (n,)
-        L* in [0, 100], float32.
-    chroma : ndarray, shape (n, 2)
-        True a* and b*, float32.
-    """
-    if batch < 1 or buffer_rows < 1:
-        raise OptionError(
-            f"batch is {batch} and buffer_rows {buffer_rows}, wanted whole numbers above 0"
-        )
-    rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(data.pictures(split))
-    # A buffer smaller than a batch could never give one.
-    capacity = max(batch, min(buffer_rows, data.rows(split)))
-    features = np.empty((capacity, data.width), dtype=np.float32)
-    rest = np.empty((capacity, 3), dtype=np.float32)
-    filled = 0
-    for sample in data.samples(split, order):
-        taken = 0
-        while taken < len(sample.lightness):
-            count = min(capacity - filled, len(sample.lightness) - taken)
-            source, target = slice(taken, taken + count), slice(filled, filled + count)
-            features[target] = sample.features[source]
-            rest[target, 0] = sample.lightness[source]
-            rest[target, 1:] = sample.chroma[source]
-            taken, filled = taken + count, filled + count
-            if filled < capacity:
-                continue
-            mixed = rng.permutation(filled)
-            whole = filled - filled % batch
-            for start in range(0, whole, batch):
-                chosen = mixed[start : start + batch]
-                yield features[chosen], rest[chosen, 0], rest[chosen, 1:]
-            # What is left over opens the next buffer, so that only an epoch's end is uneven.
-            left = mixed[whole:]
-            filled = len(left)
-            features[:filled], rest[:filled] = features[left], rest[left]
-    mixed = rng.permutation(filled)
-    for start in range(0, filled, batch):
-        chosen = mixed[start : start + batch]
-        yield features[chosen], rest[chosen, 0], rest[chosen, 1:]
-
-
-def moments(data: TrainingData, split: Split) -> Moments:
-    """Return means and standard deviations of a part, in one pass.
-
-    Parameters
-    ----------
-    data : TrainingData
-        Where the samples come from.
-    split : str
-        ``"train"``, ``"validation"`` or ``"card"``.
-
-    Raises
-    ------
-    TrainingError
-        If the part has no rows.
-    """
-    rows = 0
-    mean = np.zeros(data.width + 3)
-    squares = np.zeros(data.width + 3)
-    for block in _blocks(data, split):
-        count = len(block)
-        block_mean = block.mean(axis=0)
-        block_squares = np.square(block - block_mean).sum(axis=0)
-        total = rows + count
-        gap = block_mean - mean
-        mean += gap * (count / total)
-        squares += block_squares + np.square(gap) * (rows * count / total)
-        rows = total
-    if rows == 0:
-        raise TrainingError(f"there are no {split} pictures", hint="add pictures or split anew")
-    sd = np.sqrt(squares / rows)
-    # What is left of a constant is rounding; float32 cannot tell 1e-7 of a value from none of it.
-    sd[sd <= 1e-7 * np.abs(mean)] = 0.0
-    return Moments(rows=rows, mean=mean[:-2], sd=sd[:-2], chroma_mean=mean[-2:], chroma_sd=sd[-2:])
-
-
-_BLOCK_ROWS = 4096
-
-
-def _blocks(data: TrainingData, split: Split) -> Iterator[FloatArray]:
-    """Yield (features, L*, a*, b*), shape (n, D + 3), float64, n about `_BLOCK_ROWS`."""
-    waiting: list[FloatArray] = []
-    rows = 0
-    for sample in data.samples(split):
-        for start in range(0, len(sample.lightness), _BLOCK_ROWS):
-            part = slice(start, start + _BLOCK_ROWS)
-            columns = [sample.features[part], sample.lightness[part], sample.chroma[part]]
-            waiting.append(np.column_stack(columns))
-            rows += len(waiting[-1])
-            if rows >= _BLOCK_ROWS:
-                yield np.concatenate(waiting, dtype=np.float64)
-                waiting, rows = [], 0
-    if rows:
-        yield np.concatenate(waiting, dtype=np.float64)

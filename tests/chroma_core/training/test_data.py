@@ -19,6 +19,7 @@ class Numbered:
     """Training data whose every row tells its number, in pictures of the given sizes."""
 
     width = 2
+    rereadable = True
 
     def __init__(self, sizes):
         self.sizes = list(sizes)
@@ -125,13 +126,23 @@ def test_rows_of_a_picture_are_scattered_over_the_buffer():
     assert (picture[1:] == picture[:-1]).mean() == pytest.approx(99 / 9999, abs=0.005)
 
 
-def test_a_small_buffer_still_mixes_pictures_from_everywhere():
-    order = order_of(Numbered([100] * 100), 3, 0, buffer_rows=1000)
+def test_a_small_buffer_holds_some_rows_of_many_pictures():
+    order = order_of(Numbered([100] * 100), 3, 0, buffer_rows=2000)
 
-    # The mean of a thousand rows in a row stays near that of all: pictures come in random order.
-    # Ten pictures of 100: standard deviation of their mean number is 2887 / sqrt(10) = 913.
-    means = order.reshape(10, 1000).mean(axis=1)
-    assert np.abs(means - 5000).max() < 4 * 913
+    # Five rounds of 20 rows of each picture: every buffer of 2000 rows sees all 100 pictures.
+    for bufferful in order.reshape(5, 2000):
+        assert len(np.unique(bufferful // 100)) == 100
+
+
+def test_data_that_are_dear_to_read_are_read_once_an_epoch():
+    data = Numbered([100] * 100)
+    data.rereadable = False
+    order = order_of(data, 3, 0, buffer_rows=2000)
+
+    # Whole pictures fill a buffer, 20 of 100, beside what no batch had room for: below 64 rows,
+    # of the 20 before.
+    for bufferful in order.reshape(5, 2000):
+        assert len(np.unique(bufferful // 100)) <= 40
 
 
 def test_memory_is_that_of_the_buffer():
@@ -179,7 +190,7 @@ def test_law_moments_are_those_of_all_rows_at_once(numbers, size, block):
     sizes = [size] * (len(numbers) // size) + [len(numbers) % size]
     data = Given(numbers, sizes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chroma_core.training.data._BLOCK_ROWS", block)
+        patch.setattr("chroma_core.training.streams._BLOCK_ROWS", block)
         found = moments(data, "train")
 
     wanted = numbers.astype(np.float64)
