@@ -21,14 +21,19 @@ def command(
     json: Json = False,
 ) -> None:
     """List installed stages; with a name, show its options with units and defaults."""
+    import difflib
+
     from chroma_core.errors import StageNotFound
     from chroma_core.plugins import installed_stages, plugin_stories
 
     infos = installed_stages()
     if name is not None:
+        near = difflib.get_close_matches(name, {info.name for info in infos}, n=1)
         infos = [info for info in infos if info.name == name]
         if not infos:
-            raise StageNotFound(f"no stage is named {name}", hint="chroma stages lists them all")
+            nearest = f"did you mean {near[0]}? " if near else ""
+            hint = f"{nearest}chroma stages lists them all"
+            raise StageNotFound(f"no stage is named {name}", hint=hint)
     if json:
         print_json([_record(info) for info in infos])
         return
