@@ -2,9 +2,9 @@
 
 `batches` mixes pictures and rows the way a shuffle buffer does: pictures come in an order drawn
 anew for each epoch, a buffer is filled with some rows of each and emptied in random order. All
-draws follow from the seed and the epoch, so that an epoch can be begun anew at any time. `moments` is one
-pass in float64 with the pairwise update of Chan, Golub & LeVeque ("Updating formulae and a pairwise
-algorithm for computing sample variances", 1979).
+draws follow from the seed and the epoch, so that an epoch can be begun anew at any time. `moments`
+is one pass in float64 with the pairwise update of Chan, Golub & LeVeque ("Updating formulae and a
+pairwise algorithm for computing sample variances", 1979).
 """
 
 from __future__ import annotations
