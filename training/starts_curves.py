@@ -39,6 +39,8 @@ class FourPhotographs:
     blocks give 0.5). The blocks held out form a lattice, so that no draw decides how hard they are.
     """
 
+    rereadable = True
+
     def __init__(self) -> None:
         import skimage.data
 

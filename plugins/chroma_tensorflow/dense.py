@@ -115,7 +115,7 @@ class TFDenseRegressor(TrainableRegressor[DenseOptions]):
         Raises
         ------
         TrainingError
-            If a loss is not finite; names epoch and step.
+            If a loss is not finite or has diverged; names epoch and step.
         """
         if not isinstance(options, DenseTrainOptions):
             raise OptionError(

@@ -28,6 +28,10 @@ __all__ = ["TrainedNets", "train_nets"]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
+DIVERGED = 1e6
+"""Squared error, in variances of the target, that no training comes back from: an answer is off by
+a thousand standard deviations. Sigmoid units saturate, so that such a loss need not be infinite."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedNets:
@@ -66,7 +70,7 @@ def train_nets(
     Raises
     ------
     TrainingError
-        If a loss is not finite; names epoch and step. The last checkpoint stays.
+        If a loss is not finite or has diverged; names epoch and step. The last checkpoint stays.
     """
     trainer = _Trainer(tf, data, shape, options)
     trainer.restore(checkpoint.load())
@@ -224,13 +228,16 @@ class _Trainer:
             done, losses = run(features, lightness, chroma, rates, np.int32(self.step))
             done = int(done)
             losses = losses.numpy().astype(np.float64)
-            if not np.isfinite(losses).all():
-                bad = ", ".join(
-                    net.name for net, loss in zip(active, losses, strict=True) if not loss < np.inf
-                )
+            diverged = [
+                f"{net.name} ({loss:.3g})"
+                for net, loss in zip(active, losses, strict=True)
+                if not loss < DIVERGED
+            ]
+            if diverged:
                 raise TrainingError(
-                    f"the loss of net {bad} is not finite in epoch {self.epoch + 1}, "
-                    f"step {self.step + done} ({tally.steps + done} of the epoch)",
+                    f"the loss of net {', '.join(diverged)} has diverged in epoch "
+                    f"{self.epoch + 1}, step {self.step + done} "
+                    f"({tally.steps + done} of the epoch)",
                     hint="lower the learning rate, or look for NaN in the data; "
                     "the last checkpoint is good",
                 )
@@ -259,9 +266,9 @@ class _Trainer:
         entry = {}
         for net in self.active:
             error = errors[net.name]
-            if not np.isfinite(error):
+            if not error < DIVERGED:
                 raise TrainingError(
-                    f"the validation error of net {net.name} is not finite "
+                    f"the validation error of net {net.name} is {error:.3g} "
                     f"after epoch {self.epoch + 1}, step {self.step}"
                 )
             entry[f"error_{net.name}"] = error
@@ -382,8 +389,9 @@ class _Trainer:
             steps = tf.shape(rates)[0]
 
             def going(index: Any, losses: Any) -> Any:
-                finite = tf.reduce_all(tf.math.is_finite(losses))
-                return tf.logical_and(index < steps, finite)
+                # False for NaN too.
+                sound = tf.reduce_all(losses < DIVERGED)
+                return tf.logical_and(index < steps, sound)
 
             def body(index: Any, losses: Any) -> Any:
                 rows = slice(index * batch, (index + 1) * batch)
