@@ -105,7 +105,6 @@ def test_predict(runner: str, rows: int, nets: Any, measure: Any) -> None:
     found = measure(
         lambda: predict(features, lightness, grid),
         group=f"two nets, {rows} rows",
-        rounds=3 if rows > 100_000 else 8,
         name=runner,
     )
     assert found.shape == (*grid.shape, 2)

@@ -85,7 +85,6 @@ def test_scikit_image_daisy(lightness: Any, measure: Any) -> None:
     found = measure(
         lambda: feature.daisy(picture, step=4, radius=15, rings=3, histograms=8, orientations=8),
         group="features of 512 x 512, step 4",
-        rounds=2,
         name="scikit-image daisy",
     )
     assert found.shape == (128, 128, 200)

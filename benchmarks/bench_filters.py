@@ -74,9 +74,7 @@ def test_joint_bilateral(who: str, sigma: float, scene: Any, measure: Any) -> No
             run = partial(stage.refine, lab, gray)
     wanted = JointBilateralRefiner(options).refine(lab, gray)[..., 1:]
 
-    found = measure(
-        run, group=f"joint bilateral filter, sigma {sigma:g} px, 1 Mpx", rounds=2, name=who
-    )
+    found = measure(run, group=f"joint bilateral filter, sigma {sigma:g} px, 1 Mpx", name=who)
     assert np.abs(found[..., -2:] - wanted).mean() < 0.2 * np.abs(lab[..., 1:] - wanted).mean()
 
 
@@ -95,7 +93,6 @@ def test_gamut(who: str, vividness: float, scene: Any, measure: Any) -> None:
     rgb = measure(
         run,
         group=f"LAB times {vividness:g} to sRGB within the gamut, 1 Mpx",
-        rounds=2 if "whole" in who else 5,
         name=who,
         share_out_of_gamut=out,
     )

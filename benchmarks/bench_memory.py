@@ -93,7 +93,7 @@ def peak_of(code: str, measure: Any, *, group: str, name: str) -> float:
         assert answer.returncode == 0, answer.stderr[-2000:]
         return float(answer.stdout.rsplit("PEAK", 1)[1])
 
-    return float(measure(run, group=group, rounds=1, warm=False, name=name))
+    return float(measure(run, group=group, rounds=0, name=name))
 
 
 @pytest.fixture(scope="module")

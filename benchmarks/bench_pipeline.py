@@ -56,7 +56,7 @@ def test_megapixel(name: str, photograph: Any, nets: Any, measure: Any) -> None:
     )
     gray = np.ascontiguousarray(photograph(HEIGHT, WIDTH)[..., 1])
 
-    color = measure(lambda: pipeline(gray), group="1 Mpx through the pipeline", rounds=3, name=name)
+    color = measure(lambda: pipeline(gray), group="1 Mpx through the pipeline", name=name)
     assert color.shape == (HEIGHT, WIDTH, 3)
     assert color.dtype == np.uint8
     vivid = np.ptp(color.astype(int), axis=-1).mean()

@@ -51,7 +51,7 @@ def test_process(name: str, measure: Any, tmp_path: Any) -> None:
     measure(
         lambda: subprocess.run([sys.executable, "-c", code], check=True),
         group="start of a process",
-        rounds=7,
+        rounds=15,
         name=name,
         modules=int(said[0]),
     )
