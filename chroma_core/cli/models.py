@@ -21,9 +21,12 @@ def command(
     json: Json = False,
 ) -> None:
     """List installed models; with a name or a folder, show that model's card."""
+    from chroma_core.errors import ModelError
     from chroma_core.models import find_model, list_models, model_info
 
     infos = list_models() if name is None else [model_info(find_model(name))]
+    if name is not None and infos[0].problem:
+        raise ModelError(f"{name} cannot be used: {infos[0].problem}")
     if json:
         for info in infos:
             print_json(

@@ -36,7 +36,15 @@ PART_SUFFIX = ".chroma-part"
 """How hidden names of files in the making end."""
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+_NOT_ALLOWED = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 FULL_HINT = "free some space; what is finished stays, and the same command goes on from there"

@@ -118,9 +118,12 @@ def find_photographs(photographs: Path | str | Sequence[Path | str], rule: str) 
             roots.append(path.parent)
             paths.add(path)
         else:
-            raise TrainingError("there is no such file or folder", path=str(item))
+            raise TrainingError(
+                "there is no such file or folder", path=str(item), exit_status=66, kind="no-input"
+            )
     if not paths:
-        raise TrainingError("there are no pictures", path=", ".join(str(item) for item in given))
+        where = ", ".join(str(item) for item in given)
+        raise TrainingError("there are no pictures", path=where, exit_status=66, kind="no-input")
     base = Path(os.path.commonpath(roots))
     named = sorted((path.relative_to(base).as_posix(), path) for path in paths)
     found = []
