@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 DEFAULT_MODELS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("local-dense", ("dense", "tf-dense")),
     ("sift-dense", ("dense", "tf-dense")),
+    ("local-dense", ("dense", "tf-dense")),
 )
 """Shipped models, best first, and the regressors that may run them, lightest first."""
 

@@ -16,17 +16,18 @@ sift=(--set sift.sizes=4,8,16,32 --set sift.root=true)
 chroma extract "$photos" -o "$out/shards-local" --per-image 200 \
     --features sift,lightness,position,whole "${sift[@]}" --set whole.cells=8
 chroma train "$out/shards-local" -o "$out/local-dense" --regressor tf-dense --name local-dense \
-    --licence Apache-2.0 --set train.epochs=10 --set train.batch=512 --set train.dropout=0.25 \
-    --set train.patience=5
+    --licence Apache-2.0 --set train.epochs=7 --set train.batch=512 --set train.dropout=0.2 \
+    --set train.patience=5 --set train.buffer_rows=1500000
 
 chroma extract "$photos" -o "$out/shards-sift" --per-image 200 --features sift "${sift[@]}"
 chroma train "$out/shards-sift" -o "$out/sift-dense" --regressor tf-dense --name sift-dense \
-    --licence Apache-2.0 --set train.epochs=8 --set train.batch=512 --set train.dropout=0.15 \
-    --set train.patience=4
+    --licence Apache-2.0 --set train.epochs=6 --set train.batch=512 --set train.dropout=0.1 \
+    --set train.patience=4 --set train.buffer_rows=1500000
 
 for model in local-dense sift-dense; do
     if [ $# -gt 0 ]; then
         chroma evaluate "$@" --model "$out/$model" \
             --csv "$out/$model.csv" --html "$out/$model.html" --json > "$out/$model.json"
+        python "$(dirname "$0")/write_cards.py" "$out/$model" "$out/$model.json"
     fi
 done

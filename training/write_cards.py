@@ -1,0 +1,98 @@
+"""Write what was measured, and what they were trained on, into the cards of the shipped models.
+
+::
+
+    python training/write_cards.py MODEL_FOLDER EVALUATION.json
+
+EVALUATION.json is what ``chroma evaluate … --json`` printed for this model. The weights stay as
+they are: the folder is written anew with a longer record, and its card follows from the record.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from chroma_core.models import load_model, save_model
+from chroma_core.plugins import find_stage
+
+SOURCES = Path(__file__).with_name("sources.json")
+
+SUMMARY = {
+    "sift-dense": (
+        "The seed design: dense SIFT at four cell sizes, as RootSIFT, and L*, into two nets of ten "
+        "fully connected layers of 128 sigmoid units, one for a* and one for b*."
+    ),
+    "local-dense": (
+        "Dense nets on all local descriptors at hand: what sift-dense sees, and beside it blurred "
+        "lightness, the place in the picture, and a coarse view of the whole picture. On held-out "
+        "pictures of its sources it is as good as sift-dense, on other sources a little worse."
+    ),
+}
+INTENDED_USE = (
+    "Colouring gray photographs where muted, plausible colour is wanted: skies, water, foliage, "
+    "stone, skin in daylight. To be looked at by a person."
+)
+LIMITS = (
+    "Local descriptors do not know what an object is: painted things, clothes and flowers come out "
+    "brownish or gray, red is hardly ever dared, overcast skies may turn beige, and indoor scenes "
+    "lean to brown. Colours are invented, not found: never take them for evidence."
+)
+
+
+def main(folder: Path, evaluation: Path) -> None:
+    """Write the model folder anew with a full record."""
+    model = load_model(folder, regressor="dense")
+    found = json.loads(evaluation.read_text(encoding="utf-8"))
+    record: dict[str, Any] = dict(model.record)
+    extracted = record.pop("extraction", None) or record["data"]
+    record["extraction"] = extracted
+    record["data"] = json.loads(SOURCES.read_text(encoding="utf-8"))
+    record["summary"] = SUMMARY[model.name]
+    record["intended_use"] = INTENDED_USE
+    record["limits"] = LIMITS
+    record["commands"] = ["training/shipped_models.sh PHOTOS OUT EVALUATION"]
+    metrics = {key: fact for key, fact in record["metrics"].items() if "variance" in key}
+    for part in found["sets"]:
+        metrics[part["name"]] = _words(part)
+    record["metrics"] = metrics
+    trained = json.loads((folder / "model.json").read_text(encoding="utf-8"))["regressor"]["name"]
+    others = {name: (folder / name).read_bytes() for name in ("history.csv", "learning-curve.png")}
+    regressor = find_stage("regressor", trained)(model.regressor.options)
+    save_model(
+        folder,
+        colorspace=model.colorspace,
+        features=model.features,
+        regressor=regressor.with_weights(model.regressor.weights()),  # type: ignore[arg-type]
+        work_size=model.work_size,
+        name=model.name,
+        refiners=model.refiners,
+        record=record,
+        licence="Apache-2.0",
+        overwrite=True,
+    )
+    for name, data in others.items():
+        (folder / name).write_bytes(data)
+
+
+def _words(part: dict[str, Any]) -> dict[str, str]:
+    words = {"pictures": str(part["n"])}
+    for key, digits in (("psnr", 2), ("ssim", 4), ("ciede2000", 2), ("colourfulness", 1)):
+        figures = part["metrics"][key]
+        text = ", ".join(
+            f"{name.replace('_', ' ')} {figures[name]:.{digits}f}"
+            for name in ("gray", "mean_colour", "ours")
+        )
+        for name in ("gain_over_gray", "gain_over_mean_colour"):
+            mean, low, high = figures[name]
+            text += f"; {name.replace('_', ' ')} {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+        if key == "colourfulness":
+            text += f"; truth {figures['truth']:.{digits}f}"
+        words[key] = text
+    return words
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
