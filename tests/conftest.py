@@ -36,3 +36,18 @@ def shared_data() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("needs the development data, which are not part of the project")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that rewrites golden pictures; look at them before you commit them."""
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite golden pictures; look at them",
+    )
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Return whether golden pictures are to be rewritten."""
+    return bool(request.config.getoption("--update-golden"))

@@ -119,9 +119,10 @@ def test_the_demo_says_what_is_missing(chroma, refused, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.opencv
 @pytest.mark.skipif("local-dense" not in SHIPPED, reason="the shipped model is not there yet")
 def test_the_shipped_model_colours_a_shipped_photograph(chroma, tmp_path):
-    """Without TensorFlow and OpenCV, which not everybody installs."""
+    """Without TensorFlow, which not everybody installs."""
     picture = next(path for path in demo_photographs() if "lighthouse" in path.stem)
 
     outcome = chroma(

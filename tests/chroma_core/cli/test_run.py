@@ -500,6 +500,7 @@ def test_without_pictures_the_demo_is_coloured(chroma, tmp_path, gray, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.opencv
 def test_without_pictures_and_without_names_the_best_shipped_model_colours_the_demo(
     chroma, tmp_path, monkeypatch
 ):
