@@ -32,7 +32,7 @@ class Every(Options):
     gain: float = option(1.0, "a factor", unit="x", gt=-1e300)
     ceiling: float = option(math.inf, "the largest", ge=0)
     label: str = option("", "a text")
-    table: Path = option(Path(), "a file")  # noqa: RUF009
+    table: Path = option(Path(), "a file")
     rule: Literal["first", "second"] = option("first", "a choice")
     observer: Literal[2, 10] = option(2, "degrees")
     sizes: tuple[int, ...] = option((4, 8), "whole numbers", unit="px", ge=1)

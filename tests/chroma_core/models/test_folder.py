@@ -206,7 +206,7 @@ def test_an_untrained_regressor_is_not_saved(tmp_path, parts):
 @dataclass(frozen=True, kw_only=True)
 class ProjectionOptions(Options):
     size: int = option(2, "numbers a node", ge=1, le=8)
-    table: Path = option(Path(), "a file that it reads")  # noqa: RUF009
+    table: Path = option(Path(), "a file that it reads")
     threads: int = option(1, "threads", ge=1, run=True)
 
 
