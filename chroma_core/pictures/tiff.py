@@ -71,7 +71,8 @@ def read_tiff(data: bytes, limits: Limits) -> Stored:
     layout = _layout(data)
     with _quiet_tifffile():
         try:
-            with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            # Closed here: tifffile's pages refer to each other, and would keep the file's bytes.
+            with io.BytesIO(data) as stream, tifffile.TiffFile(stream) as tiff:
                 page, others = _choose_page(tiff, limits)
                 _check_page(page, len(data), limits)
                 if page.compression == 7:

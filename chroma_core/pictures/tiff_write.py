@@ -73,10 +73,10 @@ def encode_tiff(
     floating = codes.dtype.kind == "f"
     rows = max(1, min(height, _STRIP_BYTES // max(1, image[:1].nbytes)))
     strips = [_packed(image[row : row + rows], order) for row in range(0, height, rows)]
-    data = b"".join(strips)
     counts = [len(strip) for strip in strips]
+    size = sum(counts)
     offsets = _running(counts, 8)
-    if 8 + len(data) + (1 << 26) > _LARGEST:
+    if 8 + size + (1 << 26) > _LARGEST:
         raise PictureError("a TIFF cannot hold more than 4 GiB", kind="unsupported")
 
     def short(*values: int) -> Value:
@@ -112,11 +112,11 @@ def encode_tiff(
     for tag, kind, block in ((34675, 7, icc), (700, 1, xmp), (33723, 7, iptc)):
         if block:
             tags[tag] = Value(kind, len(block), block)
-    padding = b"\0" * (len(data) % 2)
-    start = 8 + len(data) + len(padding)
+    padding = b"\0" * (size % 2)
+    start = 8 + size + len(padding)
     directories = _directories(order, tags, inner, gps, start)
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", start)
-    return b"".join([head, data, padding, directories])
+    return b"".join([head, *strips, padding, directories])
 
 
 def _running(counts: list[int], start: int) -> list[int]:
