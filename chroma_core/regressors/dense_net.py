@@ -449,8 +449,8 @@ def _draw(
 def _orthogonal(rng: np.random.Generator, fan_out: int, fan_in: int) -> FloatArray:
     tall = rng.standard_normal((max(fan_out, fan_in), min(fan_out, fan_in)))
     q, r = np.linalg.qr(tall)
-    q = q * np.sign(np.diagonal(r))
-    return q if fan_out >= fan_in else q.T
+    signed: FloatArray = q * np.sign(np.diagonal(r))
+    return signed if fan_out >= fan_in else signed.T
 
 
 def _glorot(rng: np.random.Generator, fan_out: int, fan_in: int) -> FloatArray:
