@@ -6,23 +6,37 @@ The work is described by text alone, so that another process can build the same 
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from chroma_core.api import build
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
-from chroma_core.pictures.atomic import Overwrite
+from chroma_core.errors import ModelMismatch
+from chroma_core.pictures.atomic import Overwrite, refuse_existing, write_bytes_atomically
+from chroma_core.pictures.limits import Limits
+from chroma_core.pictures.names import format_of_suffix
 from chroma_core.pictures.picture import Picture
-from chroma_core.pictures.read import read_picture
+from chroma_core.pictures.read import read_bytes, read_picture
+from chroma_core.pictures.sidecar import file_facts, sidecar_path, write_sidecar
+from chroma_core.pictures.tint import color_kind_of_pixels
 from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import JoinMethod, Pipeline
-from chroma_core.provenance import provenance_note
+from chroma_core.provenance import provenance_note, provenance_record
 
-__all__ = ["Coloring", "color_stream"]
+__all__ = ["AlreadyColour", "Coloring", "color_stream"]
+
+AlreadyColour = Literal["recolour", "keep", "skip"]
+"""What becomes of a picture that is in colour: coloured anew, its own colours, no result."""
+
+_RECOLOURED = "it is in colour already: its own colours are replaced (--already-colour keep|skip)"
+_KEPT = "it is in colour already, and keeps its own colours"
+_LEFT = "it is in colour already, and has no result"
+_TINTED = "it has one tint, such as sepia: the tint is replaced"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +51,16 @@ class Coloring:
         Options of stages as text.
     join, work_size, vividness
         See `chroma_core.api.build`.
+    model_sha256 : str or None
+        Digest that the model must have, where a result shall be made again.
     format, depth, quality
         See `chroma_core.pictures.write.write_picture`; the input's own where None.
     overwrite : {"never", "always"}
         What happens to an output that is there when it is to be written.
+    already_colour : {"recolour", "keep", "skip"}
+        What becomes of pictures that are in colour. Those of one tint are always coloured anew.
+    sidecar : bool
+        Whether a JSON file beside each result says what made it.
     guarded : bool
         Whether pictures are decoded in a process of their own.
     """
@@ -54,10 +74,13 @@ class Coloring:
     join: JoinMethod = "guided"
     work_size: int | None = None
     vividness: float = 1.0
+    model_sha256: str | None = None
     format: str | None = None
     depth: int | None = None
     quality: int | None = None
     overwrite: Overwrite = "never"
+    already_colour: AlreadyColour = "recolour"
+    sidecar: bool = False
     guarded: bool = False
 
     @property
@@ -65,31 +88,81 @@ class Coloring:
         """The pipeline, built once a process."""
         return _built(self)
 
+    @property
+    def limits(self) -> Limits:
+        """What a picture may cost."""
+        return Limits.from_environment()
+
     def prepare(self) -> None:
         """Build the pipeline now, so that what is wrong with it is known before any picture."""
         _built(self)
 
     def __call__(self, job: Job) -> Done:
         """Read a job's picture, colour it, and write the result."""
-        source = read_picture(job.input, guarded=self.guarded)
-        self._write(self.pipeline(source.pixels), source, job.output, self.overwrite)
-        return Done(warnings=source.warnings)
+        if self.sidecar and self.overwrite == "never":
+            refuse_existing(sidecar_path(job.output))
+        source = read_picture(job.input, limits=self.limits, guarded=self.guarded)
+        seen = Done(width=source.width, height=source.height)
+        kind = color_kind_of_pixels(source.pixels)
+        if kind == "colour" and self.already_colour == "skip":
+            said = (*source.warnings, _LEFT)
+            return replace(seen, warnings=said, note="already-colour", skipped=True)
+        if kind == "colour" and self.already_colour == "keep":
+            self._keep(job, source)
+            return replace(seen, warnings=(*source.warnings, _KEPT), note="already-colour")
+        warnings, note = _judged(source, kind)
+        self.write(self.colored(source), job.output)
+        if self.sidecar:
+            shape = source.width, source.height
+            self.write_sidecar(job.output, file_facts(job.input), shape)
+        return replace(seen, warnings=warnings, note=note)
 
-    def _write(self, pixels: Any, source: Picture, output: Path, overwrite: Overwrite) -> None:
+    def colored(self, source: Picture) -> Picture:
+        """Return a picture in colour with what it carried."""
+        return source.with_pixels(self.pipeline(source.pixels))
+
+    def write(self, colored: Picture, output: Path, overwrite: Overwrite | None = None) -> None:
+        """Write a coloured picture, what made it among its metadata."""
         write_picture(
-            pixels,
+            colored,
             output,
-            like=source,
             format=self.format,
             depth=self.depth,
             quality=self.quality,
-            overwrite=overwrite,
-            note=provenance_note(self.pipeline.describe()),
+            overwrite=overwrite or self.overwrite,
+            note=provenance_note(self.pipeline.describe(), self._asked()),
+        )
+
+    def write_sidecar(self, output: Path, original: dict[str, Any], size: tuple[int, int]) -> None:
+        """Write what made a result into a file beside it."""
+        record = provenance_record(self.pipeline.describe(), self._asked())
+        write_sidecar(output, record, original, size, self.overwrite)
+
+    def _asked(self) -> dict[str, Any]:
+        """Return how the file was asked for."""
+        return {"format": self.format, "depth": self.depth, "quality": self.quality}
+
+    def _keep(self, job: Job, source: Picture) -> None:
+        """Give a result the picture's own colours: the very bytes where nothing is to change."""
+        same = (self.format or format_of_suffix(job.output)) == source.format
+        if same and self.depth is None and self.quality is None:
+            data = read_bytes(job.input, self.limits)
+            write_bytes_atomically(job.output, data, self.overwrite)
+            return
+        write_picture(
+            source,
+            job.output,
+            format=self.format,
+            depth=self.depth,
+            quality=self.quality,
+            overwrite=self.overwrite,
         )
 
 
 def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None) -> tuple[str, ...]:
-    """Colour a picture that comes or goes through a pipe; return what the reader had to say.
+    """Colour a picture that comes or goes through a pipe; return what there is to say of it.
+
+    A pipe always gets a coloured picture, whatever `Coloring.already_colour` says.
 
     Parameters
     ----------
@@ -105,23 +178,45 @@ def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None)
     from chroma_core.pictures.names import FORMATS, output_format
 
     given = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-    source = read_picture(given, guarded=coloring.guarded)
-    pixels = coloring.pipeline(source.pixels)
+    source = read_picture(given, limits=coloring.limits, guarded=coloring.guarded)
+    warnings, _ = _judged(source, color_kind_of_pixels(source.pixels))
+    colored = coloring.colored(source)
     if output is not None:
-        coloring._write(pixels, source, output, coloring.overwrite)
-        return source.warnings
+        if coloring.sidecar and coloring.overwrite == "never":
+            refuse_existing(sidecar_path(output))
+        coloring.write(colored, output)
+        if coloring.sidecar:
+            facts = _facts(picture)
+            coloring.write_sidecar(output, facts, (source.width, source.height))
+        return warnings
     suffix = FORMATS[coloring.format or output_format(source.format)][0]
     with tempfile.TemporaryDirectory(prefix="chroma-") as folder:
         result = Path(folder) / f"result{suffix}"
-        coloring._write(pixels, source, result, "never")
+        coloring.write(colored, result, "never")
         sys.stdout.buffer.write(result.read_bytes())
         sys.stdout.buffer.flush()
-    return source.warnings
+    return warnings
+
+
+def _judged(source: Picture, kind: str) -> tuple[tuple[str, ...], str]:
+    """Return warnings and note of a picture that is coloured, by the colours that it had."""
+    said = {"colour": (_RECOLOURED, "already-colour"), "tinted": (_TINTED, "tinted")}.get(kind)
+    if said is None:
+        return source.warnings, ""
+    return (*source.warnings, said[0]), said[1]
+
+
+def _facts(picture: bytes | Path) -> dict[str, Any]:
+    """Return what a sidecar says of the original."""
+    if isinstance(picture, Path):
+        return file_facts(picture)
+    digest = hashlib.sha256(picture).hexdigest()
+    return {"name": None, "bytes": len(picture), "sha256": digest}
 
 
 @functools.lru_cache(maxsize=2)
 def _built(coloring: Coloring) -> Pipeline:
-    return build(
+    pipeline = build(
         features=coloring.features,
         regressor=coloring.regressor,
         refiner=coloring.refiner,
@@ -132,3 +227,11 @@ def _built(coloring: Coloring) -> Pipeline:
         work_size=coloring.work_size,
         vividness=coloring.vividness,
     )
+    digest = pipeline.origin.get("model_sha256")
+    if coloring.model_sha256 not in (None, digest):
+        raise ModelMismatch(
+            f"the picture was made with model {coloring.model_sha256[:12]}..., "
+            f"the model that is here is {(digest or 'none')[:12]}...",
+            hint="name the folder of that model with --model",
+        )
+    return pipeline

@@ -28,11 +28,18 @@ class Done:
     warnings : tuple of str
         What a person should know of it, one line each.
     note : str
-        Empty, ``"low-confidence"`` or ``"already-colour"``.
+        Empty, ``"low-confidence"``, ``"already-colour"`` or ``"tinted"``.
+    skipped : bool
+        Whether it made nothing, on purpose.
+    width, height : int
+        Of the upright picture in pixels; 0 where nobody looked.
     """
 
     warnings: tuple[str, ...] = ()
     note: str = ""
+    skipped: bool = False
+    width: int = 0
+    height: int = 0
 
 
 Work = Callable[[Job], Done]
@@ -48,12 +55,12 @@ class Result:
     job : Job
         What was to be done.
     status : {"ok", "skipped", "failed"}
-        ``skipped``: the output was there already.
+        ``skipped``: the output was there already, or the picture was left alone as it was told.
     error : ChromaError or None
         Why it failed.
     warnings : tuple of str
         What a person should know.
-    note : str
+    note, width, height
         See `Done`.
     seconds : float
         Wall time.
@@ -65,6 +72,21 @@ class Result:
     warnings: tuple[str, ...] = ()
     note: str = ""
     seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+
+    @classmethod
+    def of(cls, job: Job, done: Done, seconds: float) -> Result:
+        """Return the result of a job that did not fail."""
+        return cls(
+            job=job,
+            status="skipped" if done.skipped else "ok",
+            warnings=tuple(done.warnings),
+            note=done.note,
+            seconds=seconds,
+            width=done.width,
+            height=done.height,
+        )
 
 
 def run_batch(
@@ -160,13 +182,7 @@ def attempt(job: Job, work: Work) -> Result:
         )
         error.__cause__ = caught
     else:
-        return Result(
-            job=job,
-            status="ok",
-            warnings=tuple(done.warnings),
-            note=done.note,
-            seconds=time.monotonic() - start,
-        )
+        return Result.of(job, done, time.monotonic() - start)
     error.path = error.path or str(job.input)
     return Result(job=job, status="failed", error=error, seconds=time.monotonic() - start)
 
@@ -196,16 +212,11 @@ def _side_by_side(
     with contextlib.closing(supervisor.run(jobs)) as answers:
         for answer in answers:
             job = of_index[answer.index]
-            if answer.error is not None:
-                answer.error.path = answer.error.path or str(job.input)
-            result = Result(
-                job=job,
-                status="ok" if answer.error is None else "failed",
-                error=answer.error,
-                warnings=answer.warnings,
-                note=answer.note,
-                seconds=answer.seconds,
-            )
+            if answer.error is None:
+                yield answer.index, Result.of(job, answer.done, answer.seconds)
+                continue
+            answer.error.path = answer.error.path or str(job.input)
+            result = Result(job=job, status="failed", error=answer.error, seconds=answer.seconds)
             yield answer.index, result
 
 
@@ -225,7 +236,7 @@ def _settings(work: Work) -> str:
     """Return text of how pictures are made: the fields of a dataclass, or its name."""
     if dataclasses.is_dataclass(work) and not isinstance(work, type):
         fields = {item.name: getattr(work, item.name) for item in dataclasses.fields(work)}
-        for how in ("overwrite", "guarded"):
+        for how in ("overwrite", "guarded", "sidecar"):
             fields.pop(how, None)
         return json.dumps(fields, sort_keys=True, default=str)
     return str(getattr(work, "__qualname__", type(work).__name__))

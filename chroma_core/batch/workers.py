@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chroma_core.batch.plan import Job
+from chroma_core.batch.run import Done
 from chroma_core.errors import ChromaError, InputError, PictureError
 
 __all__ = ["Answer", "Supervisor", "work_to_text"]
@@ -38,18 +39,15 @@ class Answer:
         Which job.
     error : ChromaError or None
         Why it failed.
-    warnings : tuple of str
-        See `chroma_core.batch.run.Done`.
-    note : str
-        See `chroma_core.batch.run.Done`.
+    done : Done
+        What the work said, where it did not fail.
     seconds : float
         Wall time.
     """
 
     index: int
     error: ChromaError | None
-    warnings: tuple[str, ...]
-    note: str
+    done: Done
     seconds: float
 
 
@@ -241,12 +239,14 @@ def _answer(index: int, line: dict[str, Any]) -> Answer:
         told = dict(line["error"])
         picture_like = told["kind"] in PictureError.EXIT_STATUS_OF_KIND
         error = (PictureError if picture_like else ChromaError)(**told)
-    return Answer(index, error, tuple(line["warnings"]), line["note"], line["seconds"])
+    said = line["done"]
+    done = Done(**{**said, "warnings": tuple(said["warnings"])})
+    return Answer(index, error, done, line["seconds"])
 
 
 def _failure(index: int, error: PictureError, seconds: float) -> Answer:
     """Return the answer of a worker that can give none."""
-    return Answer(index, error, (), "", seconds)
+    return Answer(index, error, Done(), seconds)
 
 
 def _died(code: int) -> PictureError:
@@ -288,14 +288,14 @@ def main() -> None:
             "kind": error.kind,
             "exit_status": error.exit_status,
         }
-        say(
-            {
-                "error": told,
-                "warnings": result.warnings,
-                "note": result.note,
-                "seconds": result.seconds,
-            }
-        )
+        done = {
+            "warnings": result.warnings,
+            "note": result.note,
+            "skipped": result.status == "skipped",
+            "width": result.width,
+            "height": result.height,
+        }
+        say({"error": told, "done": done, "seconds": result.seconds})
 
 
 def _end_with_parent(parent: int) -> None:

@@ -48,6 +48,14 @@ class OverwriteRule(StrEnum):
     older = "older"
 
 
+class ColourChoice(StrEnum):
+    """What becomes of pictures that are in colour already."""
+
+    recolour = "recolour"
+    keep = "keep"
+    skip = "skip"
+
+
 class FormatChoice(StrEnum):
     """Formats that can be written."""
 
@@ -92,6 +100,13 @@ def command(
     overwrite: Annotated[
         OverwriteRule, typer.Option(help="What happens to outputs that are there already.")
     ] = OverwriteRule.never,
+    already_colour: Annotated[
+        ColourChoice,
+        typer.Option(help="What becomes of pictures in colour; sepia is always coloured anew."),
+    ] = ColourChoice.recolour,
+    sidecar: Annotated[
+        bool, typer.Option("--sidecar", help="Write RESULT.chroma.json: what made it, from what.")
+    ] = False,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into folders of folders.")
     ] = False,
@@ -121,6 +136,8 @@ def command(
         depth=depth,
         quality=quality,
         overwrite="always" if overwrite is not OverwriteRule.never else "never",
+        already_colour=already_colour.value,
+        sidecar=sidecar,
         guarded=True,
     )
     if dry_run and (not pictures or STREAM in (*pictures, output)):
@@ -231,7 +248,7 @@ def _tell(result: Result, *, quiet: bool, json: bool) -> None:
         print_json(
             {
                 "input": str(job.input),
-                "output": None if error else str(job.output),
+                "output": None if error or _left_alone(result) else str(job.output),
                 "status": result.status,
                 "class": error.kind if error else None,
                 "exit": error.exit_status if error else 0,
@@ -249,7 +266,14 @@ def _tell(result: Result, *, quiet: bool, json: bool) -> None:
         warn(f"{job.input}: {warning}")
     if not json:
         skipped = " (is there already, left as it is)" if result.status == "skipped" else ""
+        if _left_alone(result):
+            return
         say(f"{job.output}{skipped}", quiet=quiet)
+
+
+def _left_alone(result: Result) -> bool:
+    """Tell whether a picture has no result on purpose."""
+    return result.status == "skipped" and not result.job.exists
 
 
 def _run_stream(coloring: Coloring, data: bytes, output: str) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import quoteattr
+from typing import Any
+from xml.sax.saxutils import quoteattr, unescape
 
-__all__ = ["with_note"]
+from chroma_core.provenance import parse_record
+
+__all__ = ["record_of", "with_note"]
 
 _NAMESPACE = "urn:chroma:provenance:1"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 _EARLIER = re.compile(
     rb'<rdf:Description rdf:about="" xmlns:chroma="urn:chroma:provenance:1"[^>]*/>\s*'
+)
+_SAID = re.compile(
+    rb"chroma:madeBy\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')|<chroma:madeBy>([^<]*)</chroma:madeBy>"
 )
 _BEGIN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _END = b'\n<?xpacket end="w"?>'
@@ -44,3 +50,21 @@ def with_note(xmp: bytes, note: str) -> bytes:
     if not end or b"<rdf:RDF" not in before:
         return xmp
     return before + element + end + after
+
+
+def record_of(xmp: bytes) -> dict[str, Any] | None:
+    """Return what the XMP of a result says of how it was made; None where it says nothing.
+
+    Other programs may have written the XMP anew, as long as they kept the prefix ``chroma``.
+
+    Parameters
+    ----------
+    xmp : bytes
+        Of a picture that anybody may have written: it is searched, never parsed as XML.
+    """
+    found = _SAID.search(xmp) if _NAMESPACE.encode() in xmp else None
+    if found is None:
+        return None
+    said = next(group for group in found.groups() if group is not None)
+    entities = {"&quot;": '"', "&apos;": "'", "&#10;": "\n", "&#13;": "\r", "&#9;": "\t"}
+    return parse_record(unescape(said.decode("utf-8", "replace"), entities))
