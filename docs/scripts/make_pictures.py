@@ -25,8 +25,7 @@ from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import lightness_of, merge, scene_scale
 from chroma_core.stages import Scene
 
-MODEL = "local-dense"
-WALKED_MODEL = "sift-dense"
+MODEL = "sift-dense"
 WALKED = "kodak-22-barn"
 """The photograph that the walk through the design follows."""
 
@@ -108,7 +107,6 @@ def make_pictures(folder: Path) -> list[Path]:
     for name, gray in zip(OLD, old, strict=True):
         keep(name, shrunk(side_by_side([gray_of(gray), pipeline(gray)])))
 
-    walk = build(model=WALKED_MODEL, regressor="dense")
     truth = photograph(WALKED)
     lab = rgb_to_lab(truth / 255)
     keep("walk-truth", truth)
@@ -120,7 +118,7 @@ def make_pictures(folder: Path) -> list[Path]:
     sift = build_features("sift", {"sift.step": "8"})
     drawing, _ = sift.draw(Scene(lightness=lightness, scale=scene_scale(lightness.shape)))
     keep("walk-features", drawing)
-    prediction = walk.predict_lightness(lightness)
+    prediction = pipeline.predict_lightness(lightness)
     step = int(prediction.grid.step[0])
     maps = [
         np.kron(
@@ -129,16 +127,16 @@ def make_pictures(folder: Path) -> list[Path]:
         for index in (0, 1)
     ]
     keep("walk-predicted", side_by_side(maps))
-    fused = replace(walk, refiners=()).fuse(lightness, prediction)
+    fused = replace(pipeline, refiners=()).fuse(lightness, prediction)
     keep("walk-fused", fused)
     refined = [
-        replace(walk, refiners=build_refiners(name)).fuse(lightness, prediction)
+        replace(pipeline, refiners=build_refiners(name)).fuse(lightness, prediction)
         for name in ("seed", "ratio", "intensity")
     ]
     keep("walk-refined", side_by_side(refined))
 
     refined = [
-        replace(walk, refiners=build_refiners(name)).refine_pixels(truth)
+        replace(pipeline, refiners=build_refiners(name)).refine_pixels(truth)
         for name in ("seed", "ratio", "intensity")
     ]
     keep(
