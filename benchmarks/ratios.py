@@ -1,7 +1,8 @@
 """Print the result file of one run as tables of ratios: ``python benchmarks/ratios.py run.json``.
 
-In each group the first entry is 1; time is the best of its rounds. Times of different runs, or of
-different machines, say nothing beside each other, so none are compared here.
+In each group the first entry is 1. Time is the best of the rounds, and so is CPU time, which is
+summed over threads: the ratio to believe where the machine has other work. Times of different runs,
+or of different machines, say nothing beside each other, so none are compared here.
 """
 
 from __future__ import annotations
@@ -35,17 +36,24 @@ def tables(run: dict[str, Any]) -> str:
 
 def _table(group: str, entries: list[dict[str, Any]]) -> str:
     facts = [fact for fact in FACTS if fact in entries[0]["extra_info"]]
-    head = ["", "ms", "ratio", *(FACTS[fact] for fact in facts)]
-    first = entries[0]["stats"]["min"]
+    head = ["", "ms", "ratio", "CPU ms", "CPU ratio", *(FACTS[fact] for fact in facts)]
     lines = [f"**{group}**", "", _row(head), _row(["---"] * len(head))]
+    first, first_cpu = _times(entries[0])
     for entry in entries:
-        best, info = entry["stats"]["min"], entry["extra_info"]
-        shown = [
-            str(info[fact]) if isinstance(info[fact], int) else f"{info[fact]:.2g}"
-            for fact in facts
-        ]
-        lines.append(_row([info["name"], _milliseconds(best), f"{best / first:.2f}", *shown]))
+        best, cpu = _times(entry)
+        cells = [_milliseconds(best), f"{best / first:.2f}"]
+        cells += [_milliseconds(cpu), f"{cpu / first_cpu:.2f}"]
+        cells += [_fact(entry["extra_info"][fact]) for fact in facts]
+        lines.append(_row([entry["extra_info"]["name"], *cells]))
     return "\n".join([*lines, ""])
+
+
+def _times(entry: dict[str, Any]) -> tuple[float, float]:
+    return entry["stats"]["min"], entry["extra_info"]["cpu_seconds"]
+
+
+def _fact(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.2g}"
 
 
 def _milliseconds(seconds: float) -> str:
