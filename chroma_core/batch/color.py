@@ -109,7 +109,8 @@ class Coloring:
             return replace(seen, warnings=said, note="already-colour", skipped=True)
         if kind == "colour" and self.already_colour == "keep":
             self._keep(job, source)
-            return replace(seen, warnings=(*source.warnings, _KEPT), note="already-colour")
+            said = (*source.warnings, _KEPT)
+            return replace(seen, warnings=said, note="already-colour", kept=True)
         warnings, note = _judged(source, kind)
         self.write(self.colored(source), job.output)
         if self.sidecar:

@@ -31,6 +31,8 @@ class Done:
         Empty, ``"low-confidence"``, ``"already-colour"`` or ``"tinted"``.
     skipped : bool
         Whether it made nothing, on purpose.
+    kept : bool
+        Whether the result has the picture's own colours.
     width, height : int
         Of the upright picture in pixels; 0 where nobody looked.
     """
@@ -38,6 +40,7 @@ class Done:
     warnings: tuple[str, ...] = ()
     note: str = ""
     skipped: bool = False
+    kept: bool = False
     width: int = 0
     height: int = 0
 
@@ -60,7 +63,7 @@ class Result:
         Why it failed.
     warnings : tuple of str
         What a person should know.
-    note, width, height
+    note, kept, width, height
         See `Done`.
     seconds : float
         Wall time.
@@ -72,6 +75,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     note: str = ""
     seconds: float = 0.0
+    kept: bool = False
     width: int = 0
     height: int = 0
 
@@ -84,6 +88,7 @@ class Result:
             warnings=tuple(done.warnings),
             note=done.note,
             seconds=seconds,
+            kept=done.kept,
             width=done.width,
             height=done.height,
         )

@@ -292,6 +292,7 @@ def main() -> None:
             "warnings": result.warnings,
             "note": result.note,
             "skipped": result.status == "skipped",
+            "kept": result.kept,
             "width": result.width,
             "height": result.height,
         }

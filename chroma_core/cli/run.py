@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +30,7 @@ from chroma_core.cli.output import error_line, print_json, say, showing_progress
 if TYPE_CHECKING:
     from chroma_core.batch.color import Coloring
     from chroma_core.batch.run import Result
+    from chroma_core.pictures.atomic import Overwrite
 
 NAME = "run"
 EXAMPLES = (
@@ -107,6 +110,9 @@ def command(
     sidecar: Annotated[
         bool, typer.Option("--sidecar", help="Write RESULT.chroma.json: what made it, from what.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what became of every picture: .csv or .html.")
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into folders of folders.")
     ] = False,
@@ -158,6 +164,7 @@ def command(
         None if output == STREAM else output,
         rule=overwrite.value,
         suffix=suffix,
+        report=report,
         recursive=recursive,
         workers=workers,
         dry_run=dry_run,
@@ -174,6 +181,7 @@ def _run_pictures(
     *,
     rule: str,
     suffix: str,
+    report: Path | None,
     recursive: bool,
     workers: int,
     dry_run: bool,
@@ -211,10 +219,14 @@ def _run_pictures(
     # A wrong name or option is told once, before any picture is touched.
     coloring.prepare()
     failed: list[Result] = []
-    with showing_progress("colouring", quiet=quiet or json or single) as progress:
+    with (
+        _reporting(report, coloring.overwrite) as note,
+        showing_progress("colouring", quiet=quiet or json or single) as progress,
+    ):
         for done, result in enumerate(run_batch(jobs, coloring, workers=workers), start=1):
             progress(done, len(jobs), {"failed": str(len(failed))})
             _tell(result, quiet=quiet, json=json)
+            note(result)
             if result.status == "failed":
                 failed.append(result)
     if len(failed) < len(jobs) and not (quiet or json):
@@ -226,6 +238,22 @@ def _run_pictures(
         kinds = {result.error.exit_status for result in failed if result.error}
         alike = single or (len(failed) == len(jobs) and len(kinds) == 1)
         raise typer.Exit(kinds.pop() if alike else 1)
+
+
+@contextmanager
+def _reporting(path: Path | None, overwrite: Overwrite) -> Iterator[Callable[[Result], None]]:
+    """Give a function that takes results; a report is written at the end, also of half a batch."""
+    from chroma_core.batch.report import Row, check_report, report_row, write_report
+
+    rows: list[Row] = []
+    if path is None:
+        yield lambda result: None
+        return
+    check_report(path, overwrite)
+    try:
+        yield lambda result: rows.append(report_row(result))
+    finally:
+        write_report(path, rows, overwrite)
 
 
 def name_stages(coloring: Coloring) -> None:
