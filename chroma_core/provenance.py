@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from chroma_core.errors import InputError
 from chroma_core.version import VERSION
 
 __all__ = ["arguments_of", "parse_record", "provenance_note", "provenance_record"]
+
+_DEEPEST = 20
+"""Levels of a record; what is deeper was not written here."""
 
 
 def provenance_note(made_by: Mapping[str, Any], file: Mapping[str, Any] | None = None) -> str:
@@ -34,12 +38,15 @@ def provenance_record(
 
 
 def parse_record(text: bytes | str) -> dict[str, Any] | None:
-    """Return the JSON object that a text is; None if it is none, whatever else it may be."""
+    """Return the JSON object that a text is; None if it is none, whatever else it may be.
+
+    Every number in it is finite, and it is at most 20 levels deep.
+    """
     try:
-        told = json.loads(text, parse_constant=_no_constant)
+        told = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return told if isinstance(told, dict) and _is_flat(told, _DEEPEST) else None
 
 
 def arguments_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,5 +112,16 @@ def _unusable(why: str) -> InputError:
     return InputError(f"its provenance does not tell how it was made: {why}")
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(name)
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _is_flat(value: Any, depth: int) -> bool:
+    """Tell whether nothing lies deeper in a value than so many levels."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_flat(part, depth - 1) for part in inner)

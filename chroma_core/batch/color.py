@@ -8,7 +8,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,19 +18,19 @@ from typing import Any, Literal
 from chroma_core.api import build
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
-from chroma_core.errors import ModelMismatch
+from chroma_core.errors import InputError, ModelMismatch
 from chroma_core.pictures.atomic import Overwrite, refuse_existing, write_bytes_atomically
 from chroma_core.pictures.limits import Limits
-from chroma_core.pictures.names import format_of_suffix
+from chroma_core.pictures.names import FORMATS, format_of_suffix, output_format
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_bytes, read_picture
 from chroma_core.pictures.sidecar import file_facts, sidecar_path, write_sidecar
 from chroma_core.pictures.tint import color_kind_of_pixels
 from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import JoinMethod, Pipeline
-from chroma_core.provenance import provenance_note, provenance_record
+from chroma_core.provenance import arguments_of, provenance_note, provenance_record
 
-__all__ = ["AlreadyColour", "Coloring", "color_stream"]
+__all__ = ["AlreadyColour", "Coloring", "color_stream", "coloring_from"]
 
 AlreadyColour = Literal["recolour", "keep", "skip"]
 """What becomes of a picture that is in colour: coloured anew, its own colours, no result."""
@@ -36,7 +38,12 @@ AlreadyColour = Literal["recolour", "keep", "skip"]
 _RECOLOURED = "it is in colour already: its own colours are replaced (--already-colour keep|skip)"
 _KEPT = "it is in colour already, and keeps its own colours"
 _LEFT = "it is in colour already, and has no result"
+_ANOTHER = "the result was made from another picture than this one"
 _TINTED = "it has one tint, such as sepia: the tint is replaced"
+
+
+_FILE = ("format", "depth", "quality")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +58,9 @@ class Coloring:
         Options of stages as text.
     join, work_size, vividness
         See `chroma_core.api.build`.
-    model_sha256 : str or None
-        Digest that the model must have, where a result shall be made again.
+    model_sha256, original_sha256 : str or None
+        Digests that the model must have, and the picture should have, where a result shall be made
+        again.
     format, depth, quality
         See `chroma_core.pictures.write.write_picture`; the input's own where None.
     overwrite : {"never", "always"}
@@ -75,6 +83,7 @@ class Coloring:
     work_size: int | None = None
     vividness: float = 1.0
     model_sha256: str | None = None
+    original_sha256: str | None = None
     format: str | None = None
     depth: int | None = None
     quality: int | None = None
@@ -103,6 +112,8 @@ class Coloring:
             refuse_existing(sidecar_path(job.output))
         source = read_picture(job.input, limits=self.limits, guarded=self.guarded)
         seen = Done(width=source.width, height=source.height)
+        if self.original_sha256 not in (None, file_facts(job.input)["sha256"]):
+            source = replace(source, warnings=(*source.warnings, _ANOTHER))
         kind = color_kind_of_pixels(source.pixels)
         if kind == "colour" and self.already_colour == "skip":
             said = (*source.warnings, _LEFT)
@@ -141,7 +152,7 @@ class Coloring:
 
     def _asked(self) -> dict[str, Any]:
         """Return how the file was asked for."""
-        return {"format": self.format, "depth": self.depth, "quality": self.quality}
+        return {name: getattr(self, name) for name in _FILE}
 
     def _keep(self, job: Job, source: Picture) -> None:
         """Give a result the picture's own colours: the very bytes where nothing is to change."""
@@ -160,6 +171,45 @@ class Coloring:
         )
 
 
+def coloring_from(
+    made_by: Mapping[str, Any], original: Mapping[str, Any] | None = None, **given: Any
+) -> Coloring:
+    """Return how a result was coloured, so that the same bytes come again.
+
+    Parameters
+    ----------
+    made_by : Mapping
+        What made the result, see `chroma_core.pictures.inspect.inspect_file`.
+    original : Mapping, optional
+        What the sidecar says of the picture that the result was made from.
+    **given
+        Fields of `Coloring` that shall be others; ``model`` says where the model lies.
+
+    Raises
+    ------
+    InputError
+        If the record does not tell how it was made.
+    """
+    arguments = arguments_of(made_by)
+    model = given.pop("model", None)
+    if model is not None:
+        arguments["model"] = model
+    elif arguments["model"] is not None and not _PLAIN_NAME.fullmatch(arguments["model"]):
+        # A picture may come from anywhere: it may name a model, never a place on this disk.
+        raise InputError(f"its model has the name {arguments['model']!r:.80}, which is no name")
+    digest = made_by.get("model_sha256")
+    file = made_by.get("file", {})
+    asked = {name: file.get(name) for name in _FILE} if isinstance(file, Mapping) else {}
+    _check_file(asked)
+    asked.update({name: value for name, value in given.items() if value is not None})
+    if isinstance(original, Mapping) and isinstance(original.get("sha256"), str):
+        asked["original_sha256"] = original["sha256"]
+    return Coloring(
+        **{**arguments, **asked},
+        model_sha256=digest if isinstance(digest, str) else None,
+    )
+
+
 def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None) -> tuple[str, ...]:
     """Colour a picture that comes or goes through a pipe; return what there is to say of it.
 
@@ -175,8 +225,6 @@ def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None)
         Where the result goes; None writes it to standard output.
     """
     import tempfile
-
-    from chroma_core.pictures.names import FORMATS, output_format
 
     given = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     source = read_picture(given, limits=coloring.limits, guarded=coloring.guarded)
@@ -197,6 +245,15 @@ def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None)
         sys.stdout.buffer.write(result.read_bytes())
         sys.stdout.buffer.flush()
     return warnings
+
+
+def _check_file(asked: Mapping[str, Any]) -> None:
+    """Refuse what a record says of the file where it cannot be meant."""
+    format, depth, quality = (asked.get(name) for name in _FILE)
+    good = depth in (None, 8, 16) and format in (None, *FORMATS)
+    whole = isinstance(quality, int) and 1 <= quality <= 100
+    if not good or not (quality is None or whole):
+        raise InputError(f"its provenance asks for the file {dict(asked)!r:.80}")
 
 
 def _judged(source: Picture, kind: str) -> tuple[tuple[str, ...], str]:

@@ -90,6 +90,10 @@ def command(
     join: Join = JoinChoice.guided,
     work_size: WorkSize = None,
     vividness: Vividness = 1.0,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help="A result, or its sidecar: colour in the same way as it was."),
+    ] = None,
     format: Annotated[
         FormatChoice | None, typer.Option(help="Format of results. Default: the input's.")
     ] = None,
@@ -146,6 +150,8 @@ def command(
         sidecar=sidecar,
         guarded=True,
     )
+    if from_ is not None:
+        coloring = _as_before(from_, coloring)
     if dry_run and (not pictures or STREAM in (*pictures, output)):
         raise typer.BadParameter("wants pictures by name", param_hint="--dry-run")
     if pictures == [STREAM]:
@@ -172,6 +178,39 @@ def command(
         json=json,
         to_stdout=output == STREAM,
     )
+
+
+def _as_before(result: Path, coloring: Coloring) -> Coloring:
+    """Return how a result was coloured; where its file goes is chosen anew."""
+    from dataclasses import fields, replace
+
+    from chroma_core.batch.color import Coloring, coloring_from
+    from chroma_core.errors import InputError
+    from chroma_core.pictures.inspect import inspect_file
+
+    pipeline = ("features", "regressor", "refiner", "colorspace", "settings", "join", "work_size")
+    for name in (*pipeline, "vividness"):
+        if getattr(coloring, name) != getattr(Coloring(), name):
+            raise typer.BadParameter(
+                f"the picture says how it was made: leave --{name.replace('_', '-')} out",
+                param_hint="--from",
+            )
+    found = inspect_file(result, guarded=True)
+    if found.made_by is None:
+        raise InputError(
+            "nothing in it says how it was made",
+            path=str(result),
+            hint="name its sidecar, RESULT.chroma.json",
+        )
+    chosen = {name: getattr(coloring, name) for name in ("model", "format", "depth", "quality")}
+    try:
+        before = coloring_from(found.made_by, (found.sidecar or {}).get("input"), **chosen)
+    except InputError as error:
+        error.path = error.path or str(result)
+        raise
+    made = (*pipeline, "vividness", "model", "model_sha256", "original_sha256", *chosen)
+    names = {field.name for field in fields(before)} & set(made)
+    return replace(coloring, **{name: getattr(before, name) for name in names})
 
 
 def _run_pictures(
