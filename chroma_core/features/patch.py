@@ -89,7 +89,7 @@ class PatchFeatures(Features[PatchFeaturesOptions]):
         picture = scene.lightness.astype(np.float32, copy=False)
         windows = picture[rows[:, np.newaxis, :, np.newaxis], cols[:, np.newaxis, :]]
         patches: FloatArray = windows.reshape(*grid.shape, size * size)
-        patches -= patches.mean(axis=-1, keepdims=True)
+        patches -= patches.mean(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
         return patches
 
 

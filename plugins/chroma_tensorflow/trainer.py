@@ -9,6 +9,7 @@ its own best epoch, and rests when it has not improved for `patience` epochs.
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray
-from chroma_core.errors import TrainingError
+from chroma_core.errors import PluginError, TrainingError
 from chroma_core.regressors.dense_net import DenseNet, DenseOptions, Layers, start_layers
 from chroma_core.stages import Checkpoint, Progress, Split, TrainingData
 from chroma_core.training.data import batches, moments
@@ -72,6 +73,11 @@ def train_nets(
     TrainingError
         If a loss is not finite or has diverged; names epoch and step. The last checkpoint stays.
     """
+    if options.log_dir and importlib.util.find_spec("tensorboard") is None:
+        raise PluginError(
+            "logs for TensorBoard need tensorboard, which is not installed",
+            hint="pip install 'chroma-colorize[train]'",
+        )
     trainer = _Trainer(tf, data, shape, options)
     trainer.restore(checkpoint.load())
     writer = tf.summary.create_file_writer(options.log_dir) if options.log_dir else None
