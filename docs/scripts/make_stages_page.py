@@ -46,11 +46,18 @@ def page() -> str:
     if broken:
         raise RuntimeError(f"stages are missing: {', '.join(broken)} would not load")
     infos = [info for info in installed_stages() if info.distribution == DISTRIBUTION]
+    infos.sort(key=_package)
     parts = [HEAD]
     for role, heading in ROLES.items():
         parts.append(f"## {heading}\n")
         parts += [_section(info) for info in infos if info.role == role]
     return "\n".join(parts)
+
+
+def _package(info: StageInfo) -> tuple[bool, str]:
+    """Sort the core before plugins, whose order depends on how they were installed."""
+    package = info.stage.__module__.partition(".")[0]
+    return package != "chroma_core", package
 
 
 def _section(info: StageInfo) -> str:
