@@ -19,7 +19,7 @@ check: $(VENV)/.ready-to-develop
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.ready-to-develop
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
 
 bench: $(VENV)/.ready-to-develop
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py'

@@ -54,6 +54,10 @@ def main(folder: Path, evaluation: Path) -> None:
     record["intended_use"] = INTENDED_USE
     record["limits"] = LIMITS
     record["commands"] = ["training/shipped_models.sh PHOTOS OUT EVALUATION"]
+    # Where logs went and how many threads ran does not belong to a model.
+    record["options"] = {
+        key: text for key, text in record["options"].items() if key not in ("log_dir", "threads")
+    }
     metrics = {key: fact for key, fact in record["metrics"].items() if "variance" in key}
     for part in found["sets"]:
         metrics[part["name"]] = _words(part)

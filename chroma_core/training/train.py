@@ -219,7 +219,7 @@ def train(
             }
             for split, found in errors.items()
         },
-        "options": options_to_text(options),
+        "options": options_to_text(options, run=False),
         "seed": getattr(options, "seed", seed),
         "mean_chroma": [round(float(number), 4) for number in mean_chroma],
         "training": dict(trained.facts),

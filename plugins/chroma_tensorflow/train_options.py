@@ -35,8 +35,6 @@ class DenseTrainOptions(Options):
         "float32",
         "of hidden layers' products while training; bfloat16 is faster on processors that have it",
     )
-    buffer_rows: int = option(
-        131_072, "rows that are mixed with each other", unit="rows", ge=1, run=True
-    )
+    buffer_rows: int = option(131_072, "rows that are mixed with each other", unit="rows", ge=1)
     log_dir: str = option("", "folder for TensorBoard logs; none if empty", run=True)
     threads: int = option(0, "threads to compute with; 0 takes one a processor", ge=0, run=True)
