@@ -75,10 +75,19 @@ def read_jpeg(data: bytes, limits: Limits) -> Stored:
         if found.frame[0] in (0xC2, 0xCA):
             raise cut_short("cut short: the end of the progressive picture is missing")
         found.warnings.append("its end mark is missing")
-    stream = b"".join([*found.kept, b"\xff\xd9"])
     space = {1: "GRAY", 3: "RGB", 4: "CMYK"}[components]
+    stream = b"".join([*found.kept, b"\xff\xd9"])
     try:
-        samples = simplejpeg.decode_jpeg(stream, colorspace=space, strict=True)
+        try:
+            samples = simplejpeg.decode_jpeg(stream, colorspace=space, strict=True)
+        except ValueError as error:
+            # Pixels may end in zeros, too: only where libjpeg has bytes left they are padding.
+            if "extraneous byte" not in str(error):
+                raise
+            plain = [_without_padding(part) for part in found.kept]
+            stream = b"".join([*plain, b"\xff\xd9"])
+            samples = simplejpeg.decode_jpeg(stream, colorspace=space, strict=True)
+            found.warnings.append("there are stray bytes between its segments")
     except ValueError as error:
         raise _decoder_error(error) from error
     if samples.shape[:2] != (height, width):
@@ -139,7 +148,7 @@ def _walk(data: memoryview, limits: Limits) -> _Segments:
         at += 2 + length
         if marker == 0xDA:
             end = _scan_end(data, at)
-            found.kept.append(_without_padding(data[at:end], found.warnings))
+            found.kept.append(data[at:end])
             found.scans += 1
             if found.scans > limits.max_scans:
                 raise PictureError(
@@ -264,15 +273,16 @@ def _scan_end(data: memoryview, at: int) -> int:
     return len(data)
 
 
-def _without_padding(scan: memoryview, warnings: list[str]) -> memoryview:
+def _without_padding(scan: bytes | memoryview) -> bytes | memoryview:
     """Return entropy-coded data without zeros behind them, which some cameras write."""
+    if scan[:1] == b"\xff" and scan[:2] != b"\xff\x00":
+        # A segment, whose length counts every byte of it.
+        return scan
     end = len(scan)
     while end > 1 and scan[end - 1] == 0 and scan[end - 2] == 0:
         end -= 1
     if end > 1 and scan[end - 1] == 0 and scan[end - 2] != 0xFF:
         end -= 1
-    if end < len(scan):
-        warnings.append("there are stray bytes between its segments")
     return scan[:end]
 
 
