@@ -35,6 +35,7 @@ from chroma_core.cli import (
     run,
     stages,
     train,
+    verify,
 )
 from chroma_core.cli.output import error_line, escaped
 from chroma_core.errors import ChromaError, OptionError
@@ -64,6 +65,7 @@ for module in (
     refine,
     evaluate,
     inspect,
+    verify,
     stages,
     models,
     demo,

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr, unescape
 
 from chroma_core.provenance import parse_record
 
-__all__ = ["record_of", "with_note"]
+__all__ = ["record_of", "with_note", "without_note"]
 
 _NAMESPACE = "urn:chroma:provenance:1"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -20,6 +20,10 @@ _SAID = re.compile(
     rb"chroma:madeBy\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')|<chroma:madeBy>([^<]*)</chroma:madeBy>"
 )
 _BEGIN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_EMPTY = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>'
+)
 _END = b'\n<?xpacket end="w"?>'
 
 
@@ -43,13 +47,18 @@ def with_note(xmp: bytes, note: str) -> bytes:
         said += f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"'
     element = f'<rdf:Description rdf:about="" xmlns:chroma="{_NAMESPACE}" {said}/>'.encode()
     if not kept.strip(b"\0 \r\n\t"):
-        rdf = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        head = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + rdf
-        return b"".join([_BEGIN, head, element, b"</rdf:RDF></x:xmpmeta>", _END])
+        head, end, tail = _EMPTY.partition(b"</rdf:RDF>")
+        return b"".join([_BEGIN, head, element, end, tail, _END])
     before, end, after = kept.rpartition(b"</rdf:RDF>")
     if not end or b"<rdf:RDF" not in before:
         return xmp
     return before + element + end + after
+
+
+def without_note(xmp: bytes) -> bytes:
+    """Return XMP as it was before `with_note`; nothing where nothing else was in it."""
+    kept = _EARLIER.sub(b"", xmp)
+    return b"" if kept == b"".join([_BEGIN, _EMPTY, _END]) else kept
 
 
 def record_of(xmp: bytes) -> dict[str, Any] | None:

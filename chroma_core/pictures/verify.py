@@ -1,0 +1,270 @@
+"""Whether a result kept what it had to keep of its original."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chroma_core.color.lab import rgb_to_lab
+from chroma_core.errors import OptionError
+from chroma_core.pictures.exif import xmp_upright
+from chroma_core.pictures.ifd import Value, parse_exif
+from chroma_core.pictures.limits import Limits
+from chroma_core.pictures.picture import Picture, to_unit
+from chroma_core.pictures.provenance import without_note
+from chroma_core.pictures.read import read_picture
+
+__all__ = ["Check", "Verification", "compare_pictures", "verify_file"]
+
+LOSSLESS = (0.5, 0.2)
+"""Largest and mean ΔL* of results without loss: rounding to 8 bits moves L* by up to 0.25."""
+
+LOSSY = (30.0, 2.0)
+"""The same for JPEG, WebP and AVIF: at JPEG quality 75 up to 21 and 1.5 were measured."""
+
+_LOSSY = frozenset({"jpeg", "webp", "avif"})
+_CARRIES = {
+    "exif": frozenset({"png", "tiff", "jpeg", "webp", "avif"}),
+    "xmp": frozenset({"png", "tiff", "jpeg", "webp", "avif"}),
+    "iptc": frozenset({"tiff", "jpeg"}),
+    "dpi": frozenset({"png", "tiff", "jpeg", "bmp"}),
+    "alpha": frozenset({"png", "tiff", "webp", "avif"}),
+}
+"""Formats that hold each of these; a result in another one cannot have kept it."""
+
+_STORAGE = frozenset({256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 282, 283, 284, 296, 317})
+_STORAGE |= {338, 339, 513, 514, 34665, 34853, 40961, 40962, 40963, 700, 33723, 34675, 34377, 50341}
+"""Tags that say how pixels are stored, or where things lie; resolution is compared by itself."""
+
+_ROWS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+        What: ``size``, ``depth``, ``lightness``, ``profile``, ``alpha``, ``dpi``, ``exif``,
+        ``xmp`` or ``iptc``.
+    kept : bool
+        Whether it was kept.
+    story : str
+        Both sides in words.
+    """
+
+    name: str
+    kept: bool
+    story: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a comparison found.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        One by one.
+    max_delta, mean_delta : float or None
+        Sizes of ΔL* over all pixels; None where the sizes differ.
+    """
+
+    checks: tuple[Check, ...]
+    max_delta: float | None
+    mean_delta: float | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether everything was kept."""
+        return all(check.kept for check in self.checks)
+
+
+def verify_file(
+    original: str | os.PathLike[str],
+    result: str | os.PathLike[str],
+    *,
+    max_delta: float | None = None,
+    mean_delta: float | None = None,
+    limits: Limits | None = None,
+    guarded: bool = False,
+) -> Verification:
+    """Compare a result with the file that it was made from.
+
+    Parameters
+    ----------
+    original, result : path
+        The two files.
+    max_delta, mean_delta : float, optional
+        Largest ΔL* of a pixel, and on average; by default `LOSSLESS` or `LOSSY`, as the
+        result's format is.
+    limits, guarded
+        See `chroma_core.pictures.read.read_picture`.
+
+    Raises
+    ------
+    PictureError
+        If one of them cannot be read.
+    OptionError
+        If a limit is below 0 or no number.
+    """
+    for name, value in (("max_delta", max_delta), ("mean_delta", mean_delta)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise OptionError(f"{name} is {value}, wanted at least 0")
+    before, after = (
+        read_picture(Path(path), limits=limits, guarded=guarded) for path in (original, result)
+    )
+    return compare_pictures(before, after, max_delta=max_delta, mean_delta=mean_delta)
+
+
+def compare_pictures(
+    before: Picture,
+    after: Picture,
+    *,
+    max_delta: float | None = None,
+    mean_delta: float | None = None,
+) -> Verification:
+    """Compare two pictures that were read; see `verify_file`."""
+    defaults = LOSSY if after.format in _LOSSY else LOSSLESS
+    most = defaults[0] if max_delta is None else max_delta
+    mean = defaults[1] if mean_delta is None else mean_delta
+    checks = [
+        Check(
+            name="size",
+            kept=before.pixels.shape[:2] == after.pixels.shape[:2],
+            story=f"{before.width} x {before.height} -> {after.width} x {after.height} pixels",
+        ),
+        Check(
+            name="depth",
+            kept=after.depth >= before.depth,
+            story=f"{before.depth} -> {after.depth} bits",
+        ),
+    ]
+    largest = average = None
+    if checks[0].kept:
+        largest, average = _lightness_differences(before, after)
+        story = f"|dL*| at most {largest:.3f} (allowed {most:g}), "
+        story += f"on average {average:.4f} (allowed {mean:g})"
+        kept = largest <= most and average <= mean
+        checks.append(Check(name="lightness", kept=kept, story=story))
+    profile = after.icc_note or "none, which means sRGB"
+    ignored = "ignored" in after.icc_note
+    checks.append(Check(name="profile", kept=not ignored, story=f"result: {profile}"))
+    checks += [
+        check
+        for check in (
+            _alpha(before, after),
+            _dpi(before, after),
+            _exif(before, after),
+            _xmp(before, after),
+            _iptc(before, after),
+        )
+        if check is not None
+    ]
+    return Verification(checks=tuple(checks), max_delta=largest, mean_delta=average)
+
+
+def _lightness_differences(before: Picture, after: Picture) -> tuple[float, float]:
+    """Return largest and mean difference of L*, some rows at a time."""
+    step = max(1, _ROWS_AT_ONCE // before.width)
+    largest = total = 0.0
+    for row in range(0, before.height, step):
+        one, other = (rgb_to_lab(p.rgb(row, row + step))[..., 0] for p in (before, after))
+        difference = np.abs(one - other)
+        largest = max(largest, float(difference.max()))
+        total += float(difference.sum(dtype=np.float64))
+    return largest, total / (before.height * before.width)
+
+
+def _alpha(before: Picture, after: Picture) -> Check | None:
+    if before.alpha is None:
+        return None
+    opaque = float(to_unit(before.alpha).min()) == 1.0
+    if after.alpha is None:
+        story = "opaque everywhere, left out" if opaque else "it is gone"
+        return Check(name="alpha", kept=opaque, story=story)
+    if before.alpha.shape != after.alpha.shape:
+        return Check(name="alpha", kept=False, story="of another size")
+    largest = float(np.abs(to_unit(before.alpha) - to_unit(after.alpha)).max())
+    exact = 0.5 / 255 if after.format not in _LOSSY else 2 / 255
+    return Check(name="alpha", kept=largest <= exact, story=f"differs by at most {largest:.4f}")
+
+
+def _dpi(before: Picture, after: Picture) -> Check | None:
+    if before.dpi is None:
+        return None
+    told = "none" if after.dpi is None else f"{after.dpi[0]:.2f} x {after.dpi[1]:.2f}"
+    story = f"{before.dpi[0]:.2f} x {before.dpi[1]:.2f} -> {told} pixels an inch"
+    if after.dpi is None:
+        return _gone("dpi", after, story)
+    # JPEG and PNG hold whole numbers, of an inch or of a metre.
+    near = all(abs(a - b) <= 0.5 + 0.001 * a for a, b in zip(before.dpi, after.dpi, strict=True))
+    return Check(name="dpi", kept=near, story=story)
+
+
+def _exif(before: Picture, after: Picture) -> Check | None:
+    told = _tags(before.exif)
+    if not told:
+        return None
+    kept = _tags(after.exif)
+    missing = sorted(tag for tag, value in told.items() if kept.get(tag) != value)
+    story = f"{len(told) - len(missing)} of {len(told)} tags kept"
+    if missing:
+        story += "; not: " + ", ".join(f"{place} {tag}" for place, tag in missing[:8])
+    return _gone("exif", after, story) if missing else Check(name="exif", kept=True, story=story)
+
+
+def _tags(exif: bytes) -> dict[tuple[str, int], tuple[int, bytes]]:
+    """Return the tags of EXIF that say something of the picture, in one byte order."""
+    parsed = parse_exif(exif)
+    if parsed is None:
+        return {}
+    order, *directories = parsed
+    found: dict[tuple[str, int], tuple[int, bytes]] = {}
+    for place, directory in zip(("picture", "exif", "gps"), directories, strict=True):
+        for tag, value in directory.items():
+            if place == "gps" or tag not in _STORAGE:
+                found[place, tag] = (value.type, _little(value, order))
+    return found
+
+
+def _little(value: Value, order: str) -> bytes:
+    """Return a value's bytes, the least of each number first."""
+    size = {3: 2, 8: 2, 4: 4, 5: 4, 9: 4, 10: 4, 11: 4, 13: 4, 12: 8}.get(value.type, 1)
+    if order == "<" or size == 1:
+        return value.data
+    codes = np.frombuffer(value.data, dtype=np.uint8)
+    return codes.reshape(-1, size)[:, ::-1].tobytes()
+
+
+def _xmp(before: Picture, after: Picture) -> Check | None:
+    told = without_note(xmp_upright(before.xmp)).strip(b"\0 \r\n\t")
+    if not told:
+        return None
+    same = without_note(after.xmp).strip(b"\0 \r\n\t") == told
+    if same:
+        return Check(name="xmp", kept=True, story=f"{len(told):,} bytes kept")
+    return _gone("xmp", after, "it is gone" if not after.xmp else "it is another")
+
+
+def _iptc(before: Picture, after: Picture) -> Check | None:
+    # TIFF pads to whole numbers of four bytes.
+    told = before.iptc.rstrip(b"\0")
+    if not told:
+        return None
+    if after.iptc.rstrip(b"\0") == told:
+        return Check(name="iptc", kept=True, story=f"{len(told):,} bytes kept")
+    return _gone("iptc", after, "it is gone" if not after.iptc else "it is another")
+
+
+def _gone(name: str, after: Picture, story: str) -> Check:
+    """Return the check of something that is not there any more, with the reason if it is clear."""
+    formats: Mapping[str, frozenset[str]] = _CARRIES
+    if after.format not in formats[name]:
+        story += f"; {after.format or 'the format'} holds none"
+    return Check(name=name, kept=False, story=story)
