@@ -24,6 +24,7 @@ import typer
 from chroma_core.cli import (
     convert,
     demo,
+    doctor,
     evaluate,
     extract,
     features,
@@ -68,6 +69,7 @@ for module in (
     verify,
     stages,
     models,
+    doctor,
     demo,
 ):
     app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
