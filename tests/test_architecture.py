@@ -20,7 +20,7 @@ import pytest
 import chroma_core
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-OURS = {"chroma_core", "chroma_opencv", "chroma_tensorflow", "chroma_models"}
+OURS = {"chroma_core", "chroma_opencv", "chroma_tensorflow", "chroma_onnx", "chroma_models"}
 HEAVY = {
     "cv2",
     "imagecodecs",

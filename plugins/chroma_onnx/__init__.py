@@ -1,0 +1,1 @@
+"""Stages that run ONNX networks: the plugin of chroma's extra ``onnx``."""

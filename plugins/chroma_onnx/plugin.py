@@ -1,0 +1,17 @@
+"""The plugin that offers ``semantic``; importing it does not import onnxruntime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chroma_core.plugins import hookimpl
+from chroma_core.stages import Stage
+from chroma_onnx.semantic import SemanticFeatures
+
+__all__ = ["chroma_stages"]
+
+
+@hookimpl
+def chroma_stages() -> list[type[Stage[Any]]]:
+    """Return the stages of this plugin."""
+    return [SemanticFeatures]

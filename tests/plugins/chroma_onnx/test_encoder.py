@@ -1,0 +1,92 @@
+"""The encoder answers as the torch network that it was ported from, and stands where it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chroma_core.color import gray_to_lightness
+from chroma_core.errors import ModelFormatError
+
+pytest.importorskip("onnxruntime")
+
+from chroma_onnx.encoder import CHANNELS, DEPTHS, activations, load_session
+
+ENCODER = Path(__file__).parents[3] / "plugins/chroma_onnx/encoder/lite0.onnx"
+
+REFERENCE = np.load(Path(__file__).with_name("lite0-reference.npz"))
+"""What torch answers on two photographs (training/encoder/read_lite0.py)."""
+
+
+def run(gray):
+    """Return what the shipped file answers on encoded gray in [0, 1], shape (N, H, W)."""
+    session = load_session(ENCODER.read_bytes(), 1)
+    given = {"gray": gray[:, np.newaxis].astype(np.float32)}
+    return dict(zip(CHANNELS, session.run(list(CHANNELS), given), strict=True))
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_the_encoder_answers_as_torch_does(name):
+    found = run(REFERENCE["gray"] / 255)[name]
+
+    # Kernels of half precision (11 bits) through up to 50 layers; a wrong layer is off by 1.
+    limit = 0.02 * np.abs(REFERENCE[name]).max()
+    np.testing.assert_allclose(found, REFERENCE[name], rtol=0, atol=limit)
+
+
+def test_places_of_a_map_are_a_step_apart():
+    seen = activations(np.full((50, 70), 50, dtype=np.float32))
+    for depth, step in DEPTHS.items():
+        places = seen.places(depth, np.array([0.0, step]), 0)
+
+        assert places[1] - places[0] == 1
+        # The first row lies in the map, so that nothing is extrapolated at depth 1/4.
+        assert depth != "quarter" or places[0] >= -0.5
+
+
+def test_the_picture_is_whole_in_what_the_network_sees():
+    for height, width in [(1, 1), (5, 300), (256, 256), (257, 31)]:
+        seen = activations(np.zeros((height, width), dtype=np.float32))
+        for depth, step in DEPTHS.items():
+            rows, cols = seen.maps[depth].shape[1:]
+
+            assert (rows * step) % 32 == 0
+            assert rows * step >= height + 8
+            assert (cols * step) % 32 == 0
+            assert cols * step >= width + 8
+
+
+def test_lightness_comes_back_to_the_gray_that_the_network_was_trained_on():
+    gray = REFERENCE["gray"][0] / 255
+    padded = np.pad(gray, ((13, 19), (13, 19)), mode="symmetric")[np.newaxis]
+    seen = activations(gray_to_lightness(gray).astype(np.float32))
+
+    # L* and back in float32, then the network.
+    np.testing.assert_allclose(seen.pooled, run(padded)["pooled"][0], rtol=0, atol=1e-3)
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ModelFormatError, match="onnxruntime cannot run"):
+        load_session(b"not a network", 1)
+
+
+def test_tensors_in_other_files_are_refused(tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    Path("weights.bin").write_bytes(np.ones(4, "<f4").tobytes())
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [4])
+    told = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])
+    outside = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+    outside.data_location = onnx.TensorProto.EXTERNAL
+    outside.external_data.add(key="location", value="weights.bin")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", ["x", "w"], ["y"])], "g", [given], [told], [outside]
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+
+    with pytest.raises(ModelFormatError):
+        load_session(model.SerializeToString(), 1)
