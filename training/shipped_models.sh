@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the shipped models anew: extracts, trains, and measures both.
+# Makes the shipped models anew: extracts, trains, and measures all.
 #
 #   training/shipped_models.sh PHOTOS OUT [EVALUATION...]
 #
@@ -24,7 +24,14 @@ chroma train "$out/shards-sift" -o "$out/sift-dense" --regressor tf-dense --name
     --licence Apache-2.0 --set train.epochs=6 --set train.batch=512 --set train.dropout=0.1 \
     --set train.patience=4 --set train.buffer_rows=1500000
 
-for model in local-dense sift-dense; do
+# The encoder and its projection lie in plugins/chroma_onnx/encoder; training/encoder makes them.
+chroma extract "$photos" -o "$out/shards-semantic" --per-image 64 \
+    --features semantic,position,lightness
+chroma train "$out/shards-semantic" -o "$out/semantic-dense" --regressor tf-dense \
+    --name semantic-dense --licence Apache-2.0 --set train.epochs=8 --set train.batch=512 \
+    --set train.dropout=0.15 --set train.patience=4 --set train.buffer_rows=600000
+
+for model in local-dense sift-dense semantic-dense; do
     if [ $# -gt 0 ]; then
         chroma evaluate "$@" --model "$out/$model" \
             --csv "$out/$model.csv" --html "$out/$model.html" --json > "$out/$model.json"

@@ -30,6 +30,11 @@ SUMMARY = {
         "lightness, the place in the picture, and a coarse view of the whole picture. On held-out "
         "pictures of its sources it is as good as sift-dense, on other sources a little worse."
     ),
+    "semantic-dense": (
+        "Deep Colorization's recipe: what EfficientNet-Lite0, a network that knows 1,000 kinds of "
+        "things, sees at each place, beside blurred lightness and position, into two nets of ten "
+        "fully connected layers of 128 sigmoid units. 64 nodes a picture."
+    ),
 }
 INTENDED_USE = (
     "Colouring gray photographs where muted, plausible colour is wanted: skies, water, foliage, "
@@ -39,6 +44,12 @@ LIMITS = (
     "Local descriptors do not know what an object is: painted things, clothes and flowers come out "
     "brownish or gray, red is hardly ever dared, overcast skies may turn beige, and indoor scenes "
     "lean to brown. Colours are invented, not found: never take them for evidence."
+)
+SEMANTIC_LIMITS = (
+    "Colour is calm, about half as strong as a photograph's. Painted things, clothes and flowers "
+    "are guessed or stay dull; old prints get warm brown or magenta walls and pale green borders. "
+    "No wear of old scans was trained. Colours are invented, not found: never take them for "
+    "evidence."
 )
 
 
@@ -52,7 +63,7 @@ def main(folder: Path, evaluation: Path) -> None:
     record["data"] = json.loads(SOURCES.read_text(encoding="utf-8"))
     record["summary"] = SUMMARY[model.name]
     record["intended_use"] = INTENDED_USE
-    record["limits"] = LIMITS
+    record["limits"] = SEMANTIC_LIMITS if model.name == "semantic-dense" else LIMITS
     record["commands"] = ["training/shipped_models.sh PHOTOS OUT EVALUATION"]
     # Where logs went and how many threads ran does not belong to a model.
     record["options"] = {

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from chroma_core.api import build
 from chroma_core.errors import PluginError
 from chroma_core.plugins import find_stage, require_libraries
 
@@ -36,3 +37,15 @@ def test_without_onnxruntime_the_extra_is_named(monkeypatch):
     with pytest.raises(PluginError, match="needs onnxruntime") as caught:
         require_libraries(find_stage("features", "semantic"))
     assert "[onnx]" in caught.value.hint
+
+
+def test_the_default_model_is_semantic_and_without_onnxruntime_the_next(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("cv2")
+    assert build().origin["model"] == "semantic-dense"
+
+    monkeypatch.setattr(
+        "chroma_core.plugins.missing_libraries",
+        lambda stage: ("onnxruntime",) if "onnxruntime" in stage.requires else (),
+    )
+    assert build().origin["model"] == "sift-dense"
