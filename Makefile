@@ -29,6 +29,9 @@ wheel-demo: $(VENV)/.ready-to-develop
 	$(BIN)/python -m build --wheel --outdir dist
 	bash tests/wheel_demo.sh "$(PYTHON)" dist/*.whl
 
+mutants: $(VENV)/.ready-to-develop
+	$(BIN)/python tests/mutants.py
+
 $(VENV)/.ready-to-run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --upgrade 'pip>=25'
