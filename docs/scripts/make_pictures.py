@@ -25,7 +25,12 @@ from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import lightness_of, merge, scene_scale
 from chroma_core.stages import Scene
 
-MODEL = "sift-dense"
+MODEL = "semantic-dense"
+"""Made the pictures that show what to expect."""
+
+WALKED_MODEL = "sift-dense"
+"""Made those of the walk through the design."""
+
 WALKED = "kodak-22-barn"
 """The photograph that the walk through the design follows."""
 
@@ -118,6 +123,7 @@ def make_pictures(folder: Path) -> list[Path]:
     sift = build_features("sift", {"sift.step": "8"})
     drawing, _ = sift.draw(Scene(lightness=lightness, scale=scene_scale(lightness.shape)))
     keep("walk-features", drawing)
+    pipeline = build(model=WALKED_MODEL, regressor="dense")
     prediction = pipeline.predict_lightness(lightness)
     step = int(prediction.grid.step[0])
     maps = [
