@@ -19,7 +19,13 @@ from chroma_core.api import build
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
 from chroma_core.errors import InputError, ModelMismatch
-from chroma_core.pictures.atomic import Overwrite, refuse_existing, write_bytes_atomically
+from chroma_core.pictures.atomic import (
+    Overwrite,
+    preserve_mode_and_times,
+    refuse_existing,
+    sync_folder,
+    write_bytes_atomically,
+)
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.names import FORMATS, format_of_suffix, output_format
 from chroma_core.pictures.picture import Picture
@@ -71,6 +77,12 @@ class Coloring:
         Whether a JSON file beside each result says what made it.
     guarded : bool
         Whether pictures are decoded in a process of their own.
+    preserve : bool
+        Whether results get mode and times of their pictures.
+    sync : bool
+        Whether a folder's names are flushed to the disk after each picture, not at the end.
+    max_pixels, max_bytes, decode_timeout
+        See `chroma_core.pictures.limits.Limits`; those of the environment where None.
     """
 
     features: str | None = None
@@ -91,6 +103,11 @@ class Coloring:
     already_colour: AlreadyColour = "recolour"
     sidecar: bool = False
     guarded: bool = False
+    preserve: bool = False
+    sync: bool = False
+    max_pixels: int | None = None
+    max_bytes: int | None = None
+    decode_timeout: float | None = None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -100,7 +117,11 @@ class Coloring:
     @property
     def limits(self) -> Limits:
         """What a picture may cost."""
-        return Limits.from_environment()
+        return Limits.from_environment(
+            max_pixels=self.max_pixels,
+            max_bytes=self.max_bytes,
+            decode_timeout=self.decode_timeout,
+        )
 
     def prepare(self) -> None:
         """Build the pipeline now, so that what is wrong with it is known before any picture."""
@@ -120,6 +141,7 @@ class Coloring:
             return replace(seen, warnings=said, note="already-colour", skipped=True)
         if kind == "colour" and self.already_colour == "keep":
             self._keep(job, source)
+            self._finish(job)
             said = (*source.warnings, _KEPT)
             return replace(seen, warnings=said, note="already-colour", kept=True)
         warnings, note = _judged(source, kind)
@@ -127,6 +149,7 @@ class Coloring:
         if self.sidecar:
             shape = source.width, source.height
             self.write_sidecar(job.output, file_facts(job.input), shape)
+        self._finish(job)
         return replace(seen, warnings=warnings, note=note)
 
     def colored(self, source: Picture) -> Picture:
@@ -149,6 +172,13 @@ class Coloring:
         """Write what made a result into a file beside it."""
         record = provenance_record(self.pipeline.describe(), self._asked())
         write_sidecar(output, record, original, size, self.overwrite)
+
+    def _finish(self, job: Job) -> None:
+        """Do what is asked for once a result has its name."""
+        if self.preserve:
+            preserve_mode_and_times(job.input, job.output)
+        if self.sync:
+            sync_folder(job.output.parent)
 
     def _asked(self) -> dict[str, Any]:
         """Return how the file was asked for."""

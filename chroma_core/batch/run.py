@@ -45,6 +45,12 @@ class Done:
     height: int = 0
 
 
+_WITHOUT_EFFECT = (
+    *("overwrite", "guarded", "sidecar", "preserve", "sync"),
+    *("max_pixels", "max_bytes", "decode_timeout"),
+)
+"""Fields of a work that do not change what a result looks like."""
+
 Work = Callable[[Job], Done]
 """Reads a job's input and writes its output, or raises a ChromaError."""
 
@@ -115,12 +121,13 @@ def run_batch(
         Makes one picture. For more than one worker it is a dataclass that can be imported by name
         and whose fields have a JSON form: other processes build it from that text.
     workers : int, optional
-        Processes that work at the same time; 1 works in this one.
+        Processes that work at the same time; 1 works in this one unless there is a timeout.
     journal : Path or False, optional
         Folder that keeps the journal. By default the folder of the results, if they have one for
         themselves; False keeps none.
     timeout : float, optional
-        Seconds for one picture, with more than one worker; CHROMA_TIMEOUT or 600 by default.
+        Seconds for one picture. By default CHROMA_TIMEOUT or 600 with more than one worker, and
+        none with one, which works in this process unless a timeout is given.
     retries : int, optional
         How often a picture is tried again whose worker died; CHROMA_RETRIES or 1 by default.
 
@@ -141,7 +148,7 @@ def run_batch(
         if folder is not None:
             kept = stack.enter_context(open_journal(folder, _settings(work)))
         waiting = [(index, job) for index, job in enumerate(jobs) if not job.exists]
-        if workers > 1 and len(waiting) > 1:
+        if waiting and (timeout is not None or (workers > 1 and len(waiting) > 1)):
             made = _side_by_side(waiting, work, workers, timeout, retries)
         else:
             made = _one_by_one(waiting, work)
@@ -241,7 +248,7 @@ def _settings(work: Work) -> str:
     """Return text of how pictures are made: the fields of a dataclass, or its name."""
     if dataclasses.is_dataclass(work) and not isinstance(work, type):
         fields = {item.name: getattr(work, item.name) for item in dataclasses.fields(work)}
-        for how in ("overwrite", "guarded", "sidecar"):
+        for how in _WITHOUT_EFFECT:
             fields.pop(how, None)
         return json.dumps(fields, sort_keys=True, default=str)
     return str(getattr(work, "__qualname__", type(work).__name__))

@@ -133,7 +133,9 @@ class Supervisor:
         seconds = time.monotonic() - worker.began
         self._remove(worker)
         error = PictureError(
-            f"it was stopped after {seconds:.0f} s", kind="timeout", hint="CHROMA_TIMEOUT"
+            f"it was stopped after {seconds:.0f} s",
+            kind="timeout",
+            hint="--timeout, or CHROMA_TIMEOUT",
         )
         return _failure(index, error, seconds)
 

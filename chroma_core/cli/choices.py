@@ -14,6 +14,8 @@ __all__ = [
     "Join",
     "JoinChoice",
     "Json",
+    "MaxBytes",
+    "MaxPixels",
     "Model",
     "Output",
     "Overwrite",
@@ -24,6 +26,7 @@ __all__ = [
     "Setting",
     "Vividness",
     "WorkSize",
+    "number_of",
     "work_size_of",
 ]
 
@@ -79,8 +82,31 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result g
 Overwrite = Annotated[
     OverwriteChoice, typer.Option(help="What happens to outputs that are there already.")
 ]
+MaxPixels = Annotated[
+    str | None, typer.Option(help="Most pixels of a picture, such as 400M. Default: 178,956,970.")
+]
+MaxBytes = Annotated[
+    str | None, typer.Option(help="Most bytes of a picture file, such as 4Gi. Default: 2Gi.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def number_of(text: str | None, option: str) -> int | None:
+    """Read a number such as ``400M`` or ``2Gi``, at least 1, or nothing (None)."""
+    if text is None:
+        return None
+    from chroma_core.pictures.limits import number_with_suffix
+
+    try:
+        number = int(number_with_suffix(text))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise typer.BadParameter(
+            f"{text!r}: wanted a number such as 400M or 2Gi", param_hint=option
+        )
+    return number
 
 
 def work_size_of(text: str | None) -> int | None:

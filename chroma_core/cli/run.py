@@ -16,6 +16,8 @@ from chroma_core.cli.choices import (
     Join,
     JoinChoice,
     Json,
+    MaxBytes,
+    MaxPixels,
     Model,
     Quiet,
     Refiner,
@@ -23,12 +25,14 @@ from chroma_core.cli.choices import (
     Setting,
     Vividness,
     WorkSize,
+    number_of,
     work_size_of,
 )
 from chroma_core.cli.output import error_line, print_json, say, showing_progress, warn
 
 if TYPE_CHECKING:
     from chroma_core.batch.color import Coloring
+    from chroma_core.batch.plan import Collisions
     from chroma_core.batch.run import Result
     from chroma_core.pictures.atomic import Overwrite
 
@@ -49,6 +53,13 @@ class OverwriteRule(StrEnum):
     never = "never"
     always = "always"
     older = "older"
+
+
+class CollisionRule(StrEnum):
+    """What to do with two inputs that would have one output."""
+
+    refuse = "refuse"
+    keep_extension = "keep-extension"
 
 
 class ColourChoice(StrEnum):
@@ -121,6 +132,24 @@ def command(
         bool, typer.Option("--recursive", "-r", help="Look into folders of folders.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    collisions: Annotated[
+        CollisionRule, typer.Option(help="a.jpg and a.png with --format png: a.jpg.png, or refuse.")
+    ] = CollisionRule.refuse,
+    preserve: Annotated[
+        bool, typer.Option("--preserve", help="Give results the mode and times of their pictures.")
+    ] = False,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Flush names to the disk after every picture.")
+    ] = False,
+    max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
+    decode_timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds of decoding, and 1 for 10 megapixels. Default: 30."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds that one picture may take in all.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -149,6 +178,11 @@ def command(
         already_colour=already_colour.value,
         sidecar=sidecar,
         guarded=True,
+        preserve=preserve,
+        sync=sync,
+        max_pixels=number_of(max_pixels, "--max-pixels"),
+        max_bytes=number_of(max_bytes, "--max-bytes"),
+        decode_timeout=decode_timeout,
     )
     if from_ is not None:
         coloring = _as_before(from_, coloring)
@@ -171,6 +205,8 @@ def command(
         rule=overwrite.value,
         suffix=suffix,
         report=report,
+        collisions=collisions.value,
+        timeout=timeout,
         recursive=recursive,
         workers=workers,
         dry_run=dry_run,
@@ -221,6 +257,8 @@ def _run_pictures(
     rule: str,
     suffix: str,
     report: Path | None,
+    collisions: Collisions,
+    timeout: float | None,
     recursive: bool,
     workers: int,
     dry_run: bool,
@@ -244,6 +282,7 @@ def _run_pictures(
         recursive=recursive,
         format=coloring.format,
         suffix=suffix,
+        collisions=collisions,
         overwrite=rule,  # type: ignore[arg-type]  # the enum holds just these words
     )
     single = len(jobs) == 1 and len(pictures) == 1 and jobs[0].input == Path(pictures[0])
@@ -262,7 +301,8 @@ def _run_pictures(
         _reporting(report, coloring.overwrite) as note,
         showing_progress("colouring", quiet=quiet or json or single) as progress,
     ):
-        for done, result in enumerate(run_batch(jobs, coloring, workers=workers), start=1):
+        results = run_batch(jobs, coloring, workers=workers, timeout=timeout)
+        for done, result in enumerate(results, start=1):
             progress(done, len(jobs), {"failed": str(len(failed))})
             _tell(result, quiet=quiet, json=json)
             note(result)

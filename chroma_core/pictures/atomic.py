@@ -22,6 +22,7 @@ __all__ = [
     "FULL_HINT",
     "PART_SUFFIX",
     "Overwrite",
+    "preserve_mode_and_times",
     "refuse_existing",
     "remove_leftovers",
     "sync_folder",
@@ -126,6 +127,25 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def preserve_mode_and_times(
+    original: str | os.PathLike[str], result: str | os.PathLike[str]
+) -> None:
+    """Give a result the mode (rights) of its original, and when that was read and changed.
+
+    Raises
+    ------
+    PictureError
+        ``io`` if the system does not allow it; the result stays.
+    """
+    try:
+        status = os.stat(original)
+        # Not the bits that let a file run as somebody else.
+        os.chmod(result, stat.S_IMODE(status.st_mode) & 0o777)
+        os.utime(result, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except OSError as error:
+        raise write_error(error, Path(result)) from error
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> int:

@@ -206,7 +206,7 @@ class DecodingWorker:
                     raise PictureError(
                         f"decoding was stopped after {seconds:.0f} s",
                         kind="timeout",
-                        hint="CHROMA_DECODE_TIMEOUT",
+                        hint="--decode-timeout, or CHROMA_DECODE_TIMEOUT",
                     )
                 if resident_bytes(self.process.pid) > self._limits.worker_memory:
                     raise PictureError(
