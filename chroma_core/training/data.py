@@ -14,7 +14,7 @@ from typing import Any
 
 from chroma_core.arrays import IntArray
 from chroma_core.errors import TrainingError
-from chroma_core.stages import Colorspace, Features, Samples, Split
+from chroma_core.stages import Colorspace, Features, Samples, Split, TrainingData
 from chroma_core.training.manifest import SPLITS, Manifest, Settings
 from chroma_core.training.sampling import (
     Photograph,
@@ -23,11 +23,11 @@ from chroma_core.training.sampling import (
     find_photographs,
 )
 from chroma_core.training.shards import PictureRows, ShardReader, import_pyarrow, unpack
-from chroma_core.training.split import DEFAULT_RULE
+from chroma_core.training.split import DEFAULT_RULE, modulus_of
 from chroma_core.training.streams import Moments, batches, moments
 from chroma_core.training.workers import ordered_results
 
-__all__ = ["Moments", "PhotographData", "ShardData", "batches", "moments"]
+__all__ = ["Moments", "PhotographData", "ShardData", "batches", "moments", "require_part"]
 
 _AHEAD_BYTES = 8 * 2**20
 """Samples that are read in one go; four times as much takes twice the memory and is no faster."""
@@ -35,7 +35,39 @@ _AHEAD_BYTES = 8 * 2**20
 _OPEN_SHARDS = 64
 """Shards that are held open; systems allow some hundred files."""
 
+_REMAINDERS: dict[Split, int] = {"card": 0, "validation": 1, "train": 2}
+"""What a number leaves, divided by the N of the rule, that puts a picture into a part."""
+
 _log = logging.getLogger(__name__)
+
+
+def require_part(data: TrainingData, split: Split) -> None:
+    """Refuse data of which no picture is in a part, and say how one gets there.
+
+    Parameters
+    ----------
+    data : TrainingData
+        What is to be trained on.
+    split : str
+        ``"train"``, ``"validation"`` or ``"card"``.
+
+    Raises
+    ------
+    TrainingError
+        If the part has no pictures.
+    """
+    if data.pictures(split):
+        return
+    total = sum(data.pictures(part) for part in SPLITS)
+    settings = getattr(data, "settings", None)
+    hint = ""
+    if isinstance(settings, Settings):
+        modulus = modulus_of(settings.split)
+        hint = (
+            f"give {modulus} photographs, numbered in a row, or name one "
+            f"{_REMAINDERS[split]:04d}.jpg: parts follow from the numbers in names"
+        )
+    raise TrainingError(f"there are no {split} pictures among {total}", hint=hint)
 
 
 class ShardData:

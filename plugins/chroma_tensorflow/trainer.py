@@ -21,7 +21,7 @@ from chroma_core.arrays import AnyArray, FloatArray
 from chroma_core.errors import PluginError, TrainingError
 from chroma_core.regressors.dense_net import DenseNet, DenseOptions, Layers, start_layers
 from chroma_core.stages import Checkpoint, Progress, Split, TrainingData
-from chroma_core.training.data import batches, moments
+from chroma_core.training.data import batches, moments, require_part
 from chroma_tensorflow.feed import CHUNK_ROWS, ahead, chunks
 from chroma_tensorflow.train_options import DenseTrainOptions
 
@@ -72,7 +72,9 @@ def train_nets(
     ------
     TrainingError
         If a loss is not finite or has diverged; names epoch and step. The last checkpoint stays.
+        If there are no validation pictures: before the first step.
     """
+    require_part(data, "validation")
     if options.log_dir and importlib.util.find_spec("tensorboard") is None:
         raise PluginError(
             "logs for TensorBoard need tensorboard, which is not installed",
@@ -435,10 +437,16 @@ class _Trainer:
 
             self._measure = tf.function(measure, input_signature=signature, autograph=False)
         gaps, spreads = np.zeros(2), np.zeros(2)
+        rows = 0
         for features, lightness, chroma in ahead(chunks(self.data, split)):
+            rows += len(lightness)
             gap, spread = self._measure(features, lightness, chroma)
             gaps += gap.numpy()
             spreads += spread.numpy()
+        if not rows:
+            raise TrainingError(
+                f"none of the {self.data.pictures(split)} {split} pictures gives samples"
+            )
         if not spreads.all():
             raise TrainingError(f"the {split} pictures have no colour to measure by")
         # A shared net answers for both: the mean of the two relative errors.

@@ -287,3 +287,21 @@ def test_image_start_trains_in_one_epoch_where_glorot_starves(photographs, seed)
     for net in ("a", "b"):
         assert image.history[0][f"error_{net}"] <= 0.90
         assert min(entry[f"error_{net}"] for entry in glorot.history) >= 0.98
+
+
+def test_without_validation_pictures_nothing_is_trained(tmp_path):
+    data = MadeUp(card=2)
+    data.counts["validation"] = 0
+
+    with pytest.raises(TrainingError, match="there are no validation pictures among 32"):
+        train(QUICK, data, checkpoint=FolderCheckpoint(tmp_path))
+    assert FolderCheckpoint(tmp_path).load() is None
+
+
+def test_validation_pictures_that_cannot_be_used_are_not_taken_for_gray_ones():
+    class Unusable(MadeUp):
+        def samples(self, split, order=None):
+            return iter(()) if split == "validation" else super().samples(split, order)
+
+    with pytest.raises(TrainingError, match="none of the 6 validation pictures gives samples"):
+        train(QUICK, Unusable())
