@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shlex
 import signal
 import threading
@@ -170,3 +171,81 @@ def test_the_program_may_run_in_a_thread(capsys):
     thread.join()
 
     assert statuses == [0]
+
+
+# Commands of plugins.
+
+PLUGIN = """
+import signal, sys
+
+def wave(words):
+    print("waves", *words)
+
+def leave(words):
+    sys.exit(int(words[0]) if words[0].isdigit() else words[0])
+
+def hear(words):
+    print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install a distribution with three commands of its own."""
+    folder = tmp_path / "site"
+    info = folder / "waving-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / "chroma_test_waving.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: waving\nVersion: 1.0\n")
+    lines = [f"{name} = chroma_test_waving:{name}" for name in ("hear", "leave", "wave")]
+    (info / "entry_points.txt").write_text("\n".join(["[chroma.commands]", *lines]))
+    monkeypatch.syspath_prepend(folder)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_plugin_brings_a_command(chroma, refused):
+    outcome = chroma("wave", "--to", "you")
+
+    assert (outcome.status, outcome.out, outcome.err) == (0, "waves --to you\n", "")
+    refused(chroma("wive"), 2, "wive")
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(("word", "status"), [("0", 0), ("3", 3), ("a reason", 1)])
+def test_a_plugin_s_command_may_end_the_program_with_a_status(chroma, word, status):
+    assert chroma("leave", word).status == status
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+def test_a_signal_that_nohup_ignores_stays_ignored(chroma):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert chroma("hear").out == "True\n"
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert chroma("hear").out == "False\n"
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_bug_is_told_also_where_no_report_can_be_written(chroma, monkeypatch, tmp_path):
+    def broken(*arguments, **options):
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr("chroma_core.plugins.installed_stages", broken)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+
+    outcome = chroma("stages")
+
+    assert outcome.status == 70
+    assert outcome.err == (
+        "chroma: error: this is a bug in chroma: ZeroDivisionError: of ours "
+        "(again with --debug says more)\n"
+    )
+
+
+def test_importing_the_module_that_is_run_runs_nothing(capsys):
+    runpy.run_module("chroma_core.__main__", run_name="imported")
+
+    assert capsys.readouterr() == ("", "")
