@@ -9,6 +9,8 @@ import typer
 
 from chroma_core.cli.choices import Colorspace, Json, Output, Quiet, Setting
 from chroma_core.cli.output import print_json, say, showing_progress, warn
+from chroma_core.cli.signals import stopping_gently
+from chroma_core.errors import ChromaError
 
 NAME = "extract"
 EXAMPLES = (
@@ -43,7 +45,15 @@ def command(
     stage = build_features(features, chosen)
     space = build_stage("colorspace", colorspace or "lab", chosen)
     chosen.refuse_the_rest()
-    with showing_progress("extracting", quiet=quiet or json) as progress:
+
+    def advice(by: str) -> ChromaError:
+        hint = "the same command goes on after the last shard"
+        return ChromaError(f"extraction was stopped by {by}", hint=hint, path=str(output))
+
+    with (
+        showing_progress("extracting", quiet=quiet or json) as bar,
+        stopping_gently(bar, advice) as progress,
+    ):
         report = extract(
             photographs,
             output,

@@ -8,15 +8,11 @@ the traceback.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import typer
@@ -39,6 +35,7 @@ from chroma_core.cli import (
     verify,
 )
 from chroma_core.cli.output import error_line, escaped
+from chroma_core.cli.signals import Interrupted, signals_caught
 from chroma_core.errors import ChromaError, OptionError
 
 __all__ = ["app", "run_program"]
@@ -91,14 +88,6 @@ def program(
         raise typer.Exit(OptionError.exit_status)
 
 
-class _Interrupted(BaseException):
-    """A signal that ends the program."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def run_program(arguments: list[str]) -> int:
     """Run one command and return the exit status.
 
@@ -111,7 +100,7 @@ def run_program(arguments: list[str]) -> int:
     debug = "--debug" in arguments[:own] or bool(os.environ.get("CHROMA_DEBUG"))
     arguments = [word for word in arguments[:own] if word != "--debug"] + arguments[own:]
     try:
-        with _signals_caught():
+        with signals_caught():
             status = _run(arguments)
             sys.stdout.flush()
     except SystemExit as ended:
@@ -119,7 +108,9 @@ def run_program(arguments: list[str]) -> int:
         if isinstance(ended.__context__, BrokenPipeError):
             return _nobody_listens()
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except _Interrupted as interrupted:
+    except Interrupted as interrupted:
+        if interrupted.advice is not None:
+            print(error_line(interrupted.advice), file=sys.stderr)
         return SIGNAL_BASE + interrupted.number
     except BrokenPipeError:
         return _nobody_listens()
@@ -161,27 +152,6 @@ def _nobody_listens() -> int:
     with open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), 1)
     return CLOSED_PIPE
-
-
-@contextmanager
-def _signals_caught() -> Iterator[None]:
-    """Turn signals that end a program into an exception, so that temporaries are removed."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise _Interrupted(number)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _plugin_command(arguments: list[str]) -> Callable[[list[str]], object] | None:

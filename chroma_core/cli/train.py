@@ -9,6 +9,8 @@ import typer
 
 from chroma_core.cli.choices import Colorspace, Json, Output, Quiet, Setting
 from chroma_core.cli.output import print_json, say, showing_progress
+from chroma_core.cli.signals import stopping_gently
+from chroma_core.errors import ChromaError
 
 NAME = "train"
 EXAMPLES = (
@@ -58,8 +60,18 @@ def command(
     --set train.epochs=30. `chroma stages tf-dense` lists them.
     """
     from chroma_core.training.request import train_by_name
+    from chroma_core.training.train import has_checkpoint
 
-    with showing_progress("training", quiet=quiet or json) as progress:
+    def advice(by: str) -> ChromaError:
+        hint = "the same command with --resume goes on from the last checkpoint"
+        if not has_checkpoint(output):
+            hint = "there is no checkpoint yet: give the same command again"
+        return ChromaError(f"training was stopped by {by}", hint=hint, path=str(output))
+
+    with (
+        showing_progress("training", quiet=quiet or json) as bar,
+        stopping_gently(bar, advice) as progress,
+    ):
         trained = train_by_name(
             source,
             output,

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, cast
 
 from chroma_core.errors import (
     ContractError,
+    InputError,
     ModelError,
     ModelFormatError,
     ModelMismatch,
@@ -106,8 +108,11 @@ def save_model(
     licence: str = "",
     overwrite: bool = False,
     registry: Registry | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a model folder, whole or not at all.
+
+    What a killed saving left under names of its own goes with the next saving to the same place.
 
     Parameters
     ----------
@@ -129,6 +134,8 @@ def save_model(
         Replace a model folder that is there already.
     registry : Registry, optional
         Where refiners are looked up; what is installed by default.
+    beside : Mapping[str, bytes], optional
+        Further files by name, such as a history; nothing reads them with the model.
 
     Returns
     -------
@@ -172,6 +179,10 @@ def save_model(
     # The card shows what was written, so numbers and paths look as they do in model.json.
     contents[CARD] = write_card(json.loads(text)).encode("utf-8")
     contents[DESCRIPTION] = text
+    for file, content in (beside or {}).items():
+        if file in contents or Path(file).name != file:
+            raise InputError(f"{file!r} is no name for a further file of a model")
+        contents[file] = content
     _write_folder(target, contents, overwrite=overwrite)
     return target
 
@@ -263,8 +274,10 @@ def _write_folder(target: Path, contents: Mapping[str, bytes], *, overwrite: boo
     token = secrets.token_hex(6)
     new = target.parent / f".{target.name}.{token}.partial"
     old = target.parent / f".{target.name}.{token}.old"
+    lock = -1
     try:
         new.mkdir()
+        lock = _locked(new)
         for name, content in contents.items():
             with (new / name).open("xb") as file:
                 file.write(content)
@@ -287,6 +300,37 @@ def _write_folder(target: Path, contents: Mapping[str, bytes], *, overwrite: boo
         shutil.rmtree(new, ignore_errors=True)
         if target.exists():
             shutil.rmtree(old, ignore_errors=True)
+            _remove_leftovers(target)
+        if lock >= 0:
+            os.close(lock)
+
+
+def _locked(folder: Path) -> int:
+    """Return a descriptor that holds a lock as long as this process lives, or -1 without locks."""
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+        else:
+            return descriptor
+    return -1
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what savings to the same place left that were killed: nobody holds its lock."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{12}}\.(partial|old)")
+    for path in list(target.parent.iterdir()):
+        if not name.fullmatch(path.name) or path.is_symlink():
+            continue
+        with contextlib.suppress(OSError):
+            lock = _locked(path)
+            if lock >= 0:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(lock)
 
 
 def _words(names: Iterable[str]) -> str:

@@ -77,7 +77,7 @@ class FolderCheckpoint:
         """
         if not self.resume:
             return None
-        for _, path in reversed(self._states()):
+        for _, path in reversed(self.states()):
             try:
                 arrays, header = _read(path)
             except (OSError, ValueError, KeyError, TypeError) as error:
@@ -114,7 +114,7 @@ class FolderCheckpoint:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(error, self.folder) from error
-        states = self._states()
+        states = self.states()
         number = states[-1][0] + 1 if states else 0
         body = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         header = {
@@ -127,11 +127,12 @@ class FolderCheckpoint:
         path = self.folder / f"state-{number:06d}.safetensors"
         write_atomically(path, payload)
         # With resume off the states of an earlier training go only now that a new one is safe.
-        for _, old in self._states()[:-KEPT]:
+        for _, old in self.states()[:-KEPT]:
             old.unlink(missing_ok=True)
         self.resume = True
 
-    def _states(self) -> list[tuple[int, Path]]:
+    def states(self) -> list[tuple[int, Path]]:
+        """Return number and file of each state that is there, oldest first."""
         if not self.folder.is_dir():
             return []
         found = []

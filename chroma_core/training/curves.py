@@ -5,38 +5,34 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from chroma_core.errors import PluginError
-from chroma_core.training.manifest import write_atomically
 
-__all__ = ["plot_curves", "write_history"]
+__all__ = ["curves_png", "history_csv"]
 
 # Roughly where the two axes point: a* from green to magenta, b* from blue to yellow.
 _COLORS = {"a": "#b5306e", "b": "#b08a00", "ab": "#303030"}
 _STYLES = {"loss": ("--", "training rows"), "error": ("-", "unseen pictures")}
 
 
-def write_history(history: Sequence[Mapping[str, float]], path: Path | str) -> None:
-    """Write a history as CSV: one line an epoch, one column a quantity; whole or not at all.
+def history_csv(history: Sequence[Mapping[str, float]]) -> bytes:
+    """Return a history as CSV: one line an epoch, one column a quantity.
 
     Parameters
     ----------
     history : sequence of Mapping
         As in `TrainingReport.history`.
-    path : path
-        The file; replaced if it is there.
     """
     names = list(dict.fromkeys(name for entry in history for name in entry))
     text = io.StringIO()
     rows = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     rows.writeheader()
     rows.writerows({name: f"{value:.9g}" for name, value in entry.items()} for entry in history)
-    write_atomically(Path(path), text.getvalue().encode())
+    return text.getvalue().encode()
 
 
-def plot_curves(history: Sequence[Mapping[str, float]], path: Path | str, title: str = "") -> None:
-    """Draw learning curves as PNG.
+def curves_png(history: Sequence[Mapping[str, float]], title: str = "") -> bytes:
+    """Return a picture of learning curves.
 
     Lines are the entries ``loss_a``, ``loss_b`` (on training rows, dashed) and ``error_a``,
     ``error_b`` (on unseen pictures, solid). Both are errors over variance: 1 is what the mean
@@ -46,10 +42,13 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path | str, title:
     ----------
     history : sequence of Mapping
         As in `TrainingReport.history`.
-    path : path
-        The file; replaced if it is there.
     title : str, optional
         Stands above.
+
+    Returns
+    -------
+    bytes
+        A PNG file.
 
     Raises
     ------
@@ -93,4 +92,4 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path | str, title:
     axes.grid(alpha=0.25)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": "chroma"})
-    write_atomically(Path(path), picture.getvalue())
+    return picture.getvalue()

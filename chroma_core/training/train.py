@@ -3,13 +3,16 @@
 The regressor does the learning; this module gives it data and a checkpoint, measures what it
 learnt on pictures that it never saw, and writes the model with its card, its history and its
 learning curve. While it works, checkpoints (and for photographs their samples) lie in a folder
-beside the model's, named after it with ``.training`` at the end.
+beside the model's, named after it with ``.training`` at the end. The model's folder appears whole,
+with all that belongs to it; a training that is taken up again after that finds that it is done.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -18,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from chroma_core.errors import OptionError, TrainingError
+from chroma_core.arrays import FloatArray
+from chroma_core.errors import ChromaError, OptionError, PluginError, TrainingError
 from chroma_core.features.concatenated import Concatenated
-from chroma_core.models import save_model
+from chroma_core.models import Model, load_model, save_model
 from chroma_core.options import Options, options_from_text, options_to_text
 from chroma_core.pipeline import stage_text
 from chroma_core.plugins import find_stage, require_libraries
@@ -34,19 +38,29 @@ from chroma_core.stages import (
     TrainableRegressor,
 )
 from chroma_core.training.checkpoint import FolderCheckpoint
-from chroma_core.training.curves import plot_curves, write_history
+from chroma_core.training.curves import curves_png, history_csv
 from chroma_core.training.data import PhotographData, ShardData, moments
 from chroma_core.training.extract import extract
 from chroma_core.training.manifest import MANIFEST, SPLITS, Settings, file_sha256
 from chroma_core.training.measure import Unexplained, measure
 
-__all__ = ["HISTORY", "LEARNING_CURVE", "TrainedModel", "is_shards", "stages_of", "train"]
+__all__ = [
+    "HISTORY",
+    "LEARNING_CURVE",
+    "TrainedModel",
+    "has_checkpoint",
+    "is_shards",
+    "stages_of",
+    "train",
+]
 
 HISTORY = "history.csv"
 LEARNING_CURVE = "learning-curve.png"
 
 NODES_PER_IMAGE = 128
 """Nodes of each picture where a training starts from photographs."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +140,11 @@ def train(
     workers : int, optional
         Processes that read photographs; one for each core by default.
     progress : callable, optional
-        Told what is done of what there is, with facts.
+        Told what is done of what there is, with facts. If it raises, the training ends; a
+        regressor that keeps checkpoints saves one first.
     resume : bool, optional
-        Go on from the last checkpoint, which must be of the same options and data.
+        Go on from the last checkpoint, which must be of the same options and data. If `folder`
+        holds what came out of this very training, that is returned.
     overwrite : bool, optional
         Replace a model that is there already.
 
@@ -148,7 +164,7 @@ def train(
     """
     began = time.monotonic()
     target = Path(folder)
-    beside = target.with_name(target.name + ".training")
+    beside = _beside(target)
     report_to = progress if progress is not None else _silent
     options = train_options if train_options is not None else regressor.TrainOptions()
     if type(options) is not regressor.TrainOptions:
@@ -157,7 +173,9 @@ def train(
             f"wanted {regressor.TrainOptions.__name__}"
         )
     require_libraries(type(regressor))
-    _refuse_existing(target, overwrite=overwrite)
+    earlier = _earlier(target) if resume and not overwrite else None
+    if earlier is None:
+        _refuse_existing(target, overwrite=overwrite)
     data: ShardData | PhotographData
     if is_shards(source):
         data = ShardData(source)  # type: ignore[arg-type]  # is_shards: it is one path
@@ -191,6 +209,21 @@ def train(
             )
             data = ShardData(beside / "shards")
     facts = _facts_of(data)
+    refiners = [(refiner, dict(chosen)) for refiner, chosen in refiners]
+    if earlier is not None:
+        same = (
+            stage_text(earlier.regressor) == stage_text(regressor)
+            and stage_text(earlier.features) == stage_text(features)
+            and stage_text(earlier.colorspace) == stage_text(colorspace)
+            and earlier.record.get("options") == options_to_text(options, run=False)
+            and earlier.record.get("data") == facts
+            and [(part, dict(chosen)) for part, chosen in earlier.refiners] == refiners
+            and (earlier.name, earlier.licence) == (name or target.name, licence)
+        )
+        if not same:
+            _refuse_existing(target, overwrite=False)
+        _tidy(beside)
+        return _done_before(earlier, data, time.monotonic() - began)
     checkpoint = FolderCheckpoint(
         beside / "checkpoint",
         settings={
@@ -202,12 +235,7 @@ def train(
     )
     trained = regressor.train(data, options, report_to, checkpoint)
     mean_chroma = moments(data, "train").chroma_mean
-    parts: tuple[Split, ...] = ("validation", "card")
-    errors = {
-        split: measure(trained.regressor, data, split, mean_chroma)
-        for split in parts
-        if data.pictures(split)
-    }
+    errors = _errors(trained.regressor, data, mean_chroma)
     card = {
         **(record or {}),
         "data": facts,
@@ -235,13 +263,9 @@ def train(
         record=card,
         licence=licence,
         overwrite=overwrite,
+        beside=_history_files(trained.history, name or target.name),
     )
-    write_history(trained.history, target / HISTORY)
-    plot_curves(trained.history, target / LEARNING_CURVE, name or target.name)
-    # The model is safe, so what it could have been resumed from is of no more use.
-    shutil.rmtree(beside / "checkpoint", ignore_errors=True)
-    if beside.is_dir() and not any(beside.iterdir()):
-        beside.rmdir()
+    _tidy(beside)
     return TrainedModel(
         folder=target,
         regressor=trained.regressor,
@@ -257,6 +281,11 @@ def is_shards(source: Path | str | Sequence[Path | str]) -> bool:
     return isinstance(source, str | os.PathLike) and os.path.lexists(Path(source) / MANIFEST)
 
 
+def has_checkpoint(folder: Path | str) -> bool:
+    """Return whether a training of this model folder can be taken up again."""
+    return bool(FolderCheckpoint(_beside(Path(folder)) / "checkpoint").states())
+
+
 def stages_of(settings: Settings) -> tuple[Features[Any], Colorspace[Any]]:
     """Return the stages that samples were taken with.
 
@@ -270,6 +299,67 @@ def stages_of(settings: Settings) -> tuple[Features[Any], Colorspace[Any]]:
     parts = [_built("features", text) for text in settings.features]
     features = parts[0] if len(parts) == 1 else Concatenated(parts)
     return features, _built("colorspace", settings.colorspace)
+
+
+def _beside(target: Path) -> Path:
+    """Return the folder of what is kept while a model is made."""
+    return target.with_name(target.name + ".training")
+
+
+def _tidy(beside: Path) -> None:
+    """Remove what a training is resumed from: its model is safe."""
+    shutil.rmtree(beside / "checkpoint", ignore_errors=True)
+    if beside.is_dir() and not any(beside.iterdir()):
+        beside.rmdir()
+
+
+def _errors(
+    regressor: Regressor[Any], data: ShardData | PhotographData, mean_chroma: FloatArray
+) -> dict[Split, Unexplained]:
+    """Return what is left unexplained of the parts that no weight was fitted to."""
+    parts: tuple[Split, ...] = ("validation", "card")
+    return {
+        split: measure(regressor, data, split, mean_chroma)
+        for split in parts
+        if data.pictures(split)
+    }
+
+
+def _history_files(history: Sequence[Mapping[str, float]], title: str) -> dict[str, bytes]:
+    files = {HISTORY: history_csv(history)}
+    try:
+        files[LEARNING_CURVE] = curves_png(history, title)
+    except PluginError as error:
+        # What took hours to learn is not given up for a drawing.
+        _log.warning("there is no learning curve: %s", error)
+    return files
+
+
+def _earlier(target: Path) -> Model | None:
+    """Return the model that is there, if it can be loaded."""
+    if not (target / HISTORY).is_file():
+        return None
+    try:
+        return load_model(target)
+    except ChromaError:
+        return None
+
+
+def _done_before(model: Model, data: ShardData | PhotographData, seconds: float) -> TrainedModel:
+    """Return what an earlier run made, as it would have returned it."""
+    with open(model.path / HISTORY, newline="", encoding="utf-8") as file:
+        history = tuple(
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        )
+    return TrainedModel(
+        folder=model.path,
+        regressor=model.regressor,
+        history=history,
+        errors=_errors(model.regressor, data, moments(data, "train").chroma_mean),
+        record=model.record,
+        seconds=seconds,
+    )
 
 
 def _built(role: Role, text: Mapping[str, Any]) -> Any:

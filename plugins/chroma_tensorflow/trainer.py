@@ -5,13 +5,17 @@ gradients and Adam (Kingma & Ba, ICLR 2015; weight decay decoupled as in Loshchi
 2019) run inside one graph, so that no step waits for Python. The nets for a* and b* take their
 steps on the same batches, side by side, and know nothing of each other: each keeps the weights of
 its own best epoch, and rests when it has not improved for `patience` epochs.
+
+The state is saved after each epoch, every ten minutes within one, and when `progress` raises, which
+is how a caller stops a training: what was learnt of the running epoch is kept, too.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +36,9 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 DIVERGED = 1e6
 """Squared error, in variances of the target, that no training comes back from: an answer is off by
 a thousand standard deviations. Sigmoid units saturate, so that such a loss need not be infinite."""
+
+SAVE_SECONDS = 600.0
+"""The most that a training loses when it is killed: an epoch over many photographs takes hours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +71,11 @@ def train_nets(
     options : DenseTrainOptions
         How to train.
     progress : callable
-        Called after each chunk with rows done, rows to do, and facts.
+        Called after each chunk with rows done, rows to do, and facts. What it raises ends the
+        training, after the state is saved.
     checkpoint : Checkpoint
-        Saved after each epoch; if it holds a state, training goes on from there.
+        Saved after each epoch, and within one after `SAVE_SECONDS`; if it holds a state, training
+        goes on from there.
 
     Raises
     ------
@@ -83,14 +92,29 @@ def train_nets(
     trainer = _Trainer(tf, data, shape, options)
     trainer.restore(checkpoint.load())
     writer = tf.summary.create_file_writer(options.log_dir) if options.log_dir else None
+    saved = time.monotonic()
+
+    def report(done: int, total: int, facts: Mapping[str, str]) -> None:
+        # Called between two chunks only, when variables, step and tally fit each other.
+        nonlocal saved
+        try:
+            progress(done, total, facts)
+        except BaseException:
+            checkpoint.save(*trainer.state())
+            raise
+        if time.monotonic() - saved >= SAVE_SECONDS:
+            checkpoint.save(*trainer.state())
+            saved = time.monotonic()
+
     while trainer.epoch < options.epochs and trainer.active:
-        trainer.run_epoch(progress)
+        trainer.run_epoch(report)
         if writer is not None:
             with writer.as_default(step=trainer.epoch):
                 for name, value in trainer.history[-1].items():
                     tf.summary.scalar(name, value)
             writer.flush()
         checkpoint.save(*trainer.state())
+        saved = time.monotonic()
     return trainer.answer()
 
 
@@ -124,11 +148,22 @@ class _Net:
 
 @dataclass
 class _Tally:
-    """Sums over an epoch."""
+    """Sums over the running epoch."""
 
+    chunks: int = 0
     rows: int = 0
     steps: int = 0
+    seconds: float = 0.0
     loss: FloatArray = field(default_factory=lambda: np.zeros(2))
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return {**vars(self), "loss": self.loss.tolist()}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> _Tally:
+        """Return the tally that `to_facts` was asked of."""
+        return cls(**{**facts, "loss": np.array(facts["loss"])})
 
 
 class _Trainer:
@@ -140,6 +175,7 @@ class _Trainer:
         self.step = 0
         self.rows = max(1, data.rows("train"))
         self.seconds = 0.0
+        self.tally = _Tally()
         self.history: list[dict[str, float]] = []
         self._runs: dict[tuple[str, ...], Any] = {}
         inputs = data.width + int(shape.lightness)
@@ -182,6 +218,8 @@ class _Trainer:
         self.scaling = [arrays[f"scaling.{index}"] for index in range(4)]
         self.epoch, self.step, self.rows = facts["epoch"], facts["step"], facts["rows"]
         self.seconds = facts["seconds"]
+        # Version 0.1 saved between epochs alone.
+        self.tally = _Tally.from_facts(facts["tally"]) if "tally" in facts else _Tally()
         self.history = [dict(entry) for entry in facts["history"]]
         for net in self.nets:
             for name, variables in net.lists().items():
@@ -205,6 +243,7 @@ class _Trainer:
             "step": self.step,
             "rows": self.rows,
             "seconds": self.seconds,
+            "tally": self.tally.to_facts(),
             "history": self.history,
             "best_error": {net.name: net.best_error for net in self.nets},
             "best_epoch": {net.name: net.best_epoch for net in self.nets},
@@ -214,9 +253,14 @@ class _Trainer:
     # One epoch.
 
     def run_epoch(self, progress: Progress) -> None:
-        """Step through the training rows once, then measure on unseen pictures."""
+        """Step through the training rows once, then measure on unseen pictures.
+
+        What a restored state has done of the epoch is read again, for the order of what follows,
+        but not worked again.
+        """
         options = self.options
-        began = time.monotonic()
+        tally = self.tally
+        began = time.monotonic() - tally.seconds
         active = self.active
         run = self._run(active)
         chunk_rows = max(1, CHUNK_ROWS // options.batch) * options.batch
@@ -228,8 +272,7 @@ class _Trainer:
             epoch=self.epoch,
             buffer_rows=options.buffer_rows,
         )
-        tally = _Tally()
-        for features, lightness, chroma in ahead(source):
+        for features, lightness, chroma in ahead(itertools.islice(source, tally.chunks, None)):
             # What does not fill a step at the end of an epoch waits for another epoch's order.
             steps = max(1, len(features) // options.batch)
             rates = self._rates(tally.rows, steps)
@@ -253,24 +296,28 @@ class _Trainer:
             tally.steps += steps
             tally.rows += len(features)
             tally.loss = tally.loss[: len(active)] + losses
-            self._report(progress, tally, time.monotonic() - began)
+            tally.chunks += 1
+            tally.seconds = time.monotonic() - began
+            self._report(progress)
         if tally.rows == 0:
             raise TrainingError("there are no training rows")
         # The source may have guessed; from now on it is known.
         self.rows = tally.rows
+        rows_per_second = tally.rows / tally.seconds
+        errors = self.errors("validation", lambda: self._report(progress))
         entry = {"epoch": float(self.epoch + 1), "rows": float(tally.rows)}
         for net, loss in zip(active, tally.loss / tally.steps, strict=True):
             entry[f"loss_{net.name}"] = float(loss)
-        entry["rows_per_second"] = tally.rows / (time.monotonic() - began)
-        entry.update(self._keep_best())
+        entry["rows_per_second"] = rows_per_second
+        entry.update(self._keep_best(errors))
         self.epoch += 1
+        self.tally = _Tally()
         elapsed = time.monotonic() - began
         self.seconds += elapsed
         entry["seconds"] = elapsed
         self.history.append(entry)
 
-    def _keep_best(self) -> dict[str, float]:
-        errors = self.errors("validation")
+    def _keep_best(self, errors: Mapping[str, float]) -> dict[str, float]:
         entry = {}
         for net in self.active:
             error = errors[net.name]
@@ -294,9 +341,9 @@ class _Trainer:
         warm = np.minimum(1.0, (self.step + ahead + 1) / max(1, options.warmup))
         return (options.learning_rate * warm * cosine).astype(np.float32)
 
-    def _report(self, progress: Progress, tally: _Tally, elapsed: float) -> None:
-        options = self.options
-        speed = tally.rows / elapsed
+    def _report(self, progress: Progress) -> None:
+        options, tally = self.options, self.tally
+        speed = tally.rows / tally.seconds
         done = self.epoch * self.rows + tally.rows
         total = max(done, options.epochs * self.rows)
         left = round((total - done) / speed)
@@ -418,7 +465,9 @@ class _Trainer:
 
     # Measuring.
 
-    def errors(self, split: Split) -> dict[str, float]:
+    def errors(
+        self, split: Split, after_each: Callable[[], None] | None = None
+    ) -> dict[str, float]:
         """Return each net's squared error over that of the training mean, on a part."""
         tf = self.tf
         if not hasattr(self, "_measure"):
@@ -443,6 +492,8 @@ class _Trainer:
             gap, spread = self._measure(features, lightness, chroma)
             gaps += gap.numpy()
             spreads += spread.numpy()
+            if after_each is not None:
+                after_each()
         if not rows:
             raise TrainingError(
                 f"none of the {self.data.pictures(split)} {split} pictures gives samples"

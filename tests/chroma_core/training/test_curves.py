@@ -1,6 +1,7 @@
 """History as a table, learning curves as a picture."""
 
 import csv
+import io
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from chroma_core.errors import PluginError
-from chroma_core.training.curves import plot_curves, write_history
+from chroma_core.training.curves import curves_png, history_csv
 
 HISTORY = (
     {"epoch": 1.0, "loss_a": 0.99, "loss_b": 0.95, "error_a": 1.01, "error_b": 0.97},
@@ -16,20 +17,17 @@ HISTORY = (
 )
 
 
-def test_every_quantity_has_a_column_and_gaps_stay_empty(tmp_path):
-    write_history(HISTORY, tmp_path / "h.csv")
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+def test_every_quantity_has_a_column_and_gaps_stay_empty():
+    rows = list(csv.DictReader(io.StringIO(history_csv(HISTORY).decode(), newline="")))
 
     assert rows[0]["error_b"] == "0.97"
     assert rows[1]["error_b"] == ""
     assert rows[1]["seconds"] == "12.5"
 
 
-def test_curves_are_drawn_in_two_colours(tmp_path):
+def test_curves_are_drawn_in_two_colours():
     pytest.importorskip("matplotlib")
-    plot_curves(HISTORY, tmp_path / "c.png", "sift-dense")
-    with Image.open(tmp_path / "c.png") as opened:
+    with Image.open(io.BytesIO(curves_png(HISTORY, "sift-dense"))) as opened:
         pixels = np.asarray(opened.convert("RGB")).reshape(-1, 3)
 
     for color in ([0xB5, 0x30, 0x6E], [0xB0, 0x8A, 0x00]):
@@ -37,24 +35,21 @@ def test_curves_are_drawn_in_two_colours(tmp_path):
         assert (pixels == color).all(axis=1).sum() > 100
 
 
-def test_an_empty_history_is_an_empty_drawing(tmp_path):
+def test_an_empty_history_is_an_empty_drawing():
     pytest.importorskip("matplotlib")
-    plot_curves((), tmp_path / "c.png")
-
-    with Image.open(tmp_path / "c.png") as opened:
+    with Image.open(io.BytesIO(curves_png(()))) as opened:
         assert opened.size == (840, 540)
 
 
-def test_drawing_leaves_pyplot_alone(tmp_path, monkeypatch):
+def test_drawing_leaves_pyplot_alone(monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    plot_curves(HISTORY, tmp_path / "c.png")
 
-    assert (tmp_path / "c.png").is_file()
+    assert curves_png(HISTORY)
 
 
-def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
     with pytest.raises(PluginError, match=r"\[train\]"):
-        plot_curves(HISTORY, tmp_path / "c.png")
+        curves_png(HISTORY)
