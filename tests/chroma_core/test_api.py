@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from chroma_core import api
 from chroma_core.api import (
     Settings,
     build,
@@ -293,3 +294,17 @@ def test_a_pipeline_may_be_used_again(tiny_model, gray):
     pipeline = build(model=tiny_model)
 
     np.testing.assert_array_equal(pipeline(gray), pipeline(gray))
+
+
+def test_where_no_shipped_model_can_run_the_best_one_s_need_is_told(monkeypatch):
+    asked = []
+
+    def needs(name, **wanted):
+        asked.append((name, wanted["regressor"]))
+        raise PluginError(f"{name} needs a library")
+
+    monkeypatch.setattr(api, "load_model", needs)
+
+    with pytest.raises(PluginError, match=f"{api.DEFAULT_MODELS[0][0]} needs a library"):
+        api.build()
+    assert asked == [(name, stage) for name, stages in api.DEFAULT_MODELS for stage in stages]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -139,3 +140,78 @@ def test_a_model_that_does_not_work_is_told_with_its_reason(monkeypatch, error, 
     assert len(found.problems) == problems * len(found.models)
     assert all("\n" not in model["problem"] for model in found.models)
     json.dumps(asdict(found), allow_nan=False)
+
+
+@pytest.mark.parametrize("text", ["-1", "inf", "nan"])
+def test_a_number_that_no_time_can_be_is_a_problem(monkeypatch, text):
+    monkeypatch.setenv("CHROMA_TIMEOUT", text)
+    monkeypatch.setattr(doctor, "list_models", list)
+
+    found = doctor.examine()
+
+    assert found.problems == [f"CHROMA_TIMEOUT is {text!r}, wanted a number of at least 0"]
+    (timeout,) = (limit for limit in found.limits if limit["name"] == "timeout")
+    assert timeout["value"] == 600.0
+
+
+V2, V1 = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+MEMINFO = "MemTotal:       2000 kB\nMemFree:        100 kB\nMemAvailable:    500 kB\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({}, (None, None, None)),
+        ({"/proc/meminfo": MEMINFO}, (2_048_000, 512_000, None)),
+        ({"/proc/meminfo": MEMINFO.replace("Available", "Guess")}, (2_048_000, None, None)),
+        ({"/proc/meminfo": "no such thing"}, (None, None, None)),
+        ({V2: "1048576\n"}, (None, None, 1_048_576)),
+        ({V2: "max\n"}, (None, None, None)),
+        ({V1: "1048576\n"}, (None, None, 1_048_576)),
+        ({V2: "max\n", V1: f"{2**63 - 4096}\n"}, (None, None, None)),
+    ],
+    ids=["no Linux", "Linux", "old", "strange", "version 2", "no limit", "version 1", "neither"],
+)
+def test_memory_is_what_the_system_says_of_it(monkeypatch, files, wanted):
+    def opened(path, **how):
+        if path not in files:
+            raise FileNotFoundError(path)
+        return io.StringIO(files[path])
+
+    monkeypatch.setattr(doctor, "open", opened, raising=False)
+    monkeypatch.setattr(doctor, "list_models", list)
+
+    memory = doctor.examine().memory
+
+    assert (memory["total"], memory["available"], memory["allowed"]) == wanted
+
+
+def test_cores_are_those_of_the_machine_where_a_process_has_no_own(monkeypatch):
+    monkeypatch.delattr(doctor.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(doctor.os, "cpu_count", lambda: 48)
+    monkeypatch.setattr(doctor, "list_models", list)
+
+    assert doctor.examine().threads["cores"] == 48
+
+
+def test_a_model_that_cannot_be_read_is_not_tried(monkeypatch):
+    def tried(**wanted):
+        raise AssertionError("tried for nothing")
+
+    broken = replace(list_models()[0], problem="has no weights")
+    monkeypatch.setattr(doctor, "list_models", lambda: [broken])
+    monkeypatch.setattr(doctor, "build", tried)
+
+    found = doctor.examine()
+
+    assert found.problems == [f"model {broken.name}: has no weights"]
+    assert [model["works"] for model in found.models] == [False]
+
+
+def test_a_model_that_leaves_pictures_gray_does_not_work(monkeypatch):
+    monkeypatch.setattr(doctor, "build", lambda **wanted: lambda picture: picture)
+    monkeypatch.setattr(doctor, "list_models", lambda: list_models()[:1])
+
+    (problem,) = doctor.examine().problems
+
+    assert problem.endswith("it gives (64, 64), uint8")

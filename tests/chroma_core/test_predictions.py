@@ -169,3 +169,12 @@ def test_a_damaged_map_is_refused(tmp_path, bad):
     with pytest.raises(InputError, match=r"photo\.b\.npy") as caught:
         load_prediction(tmp_path, "photo")
     assert caught.value.exit_status == 65
+
+
+def test_a_map_larger_than_any_picture_is_not_read(tmp_path, monkeypatch):
+    _, path, _ = save_prediction(tmp_path, "photo", some_prediction())
+    monkeypatch.setattr("chroma_core.predictions.LARGEST_MAP", path.stat().st_size - 1)
+
+    with pytest.raises(InputError, match="is too large for a map of chroma") as caught:
+        load_prediction(tmp_path, "photo")
+    assert caught.value.exit_status == 65

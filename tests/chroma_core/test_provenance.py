@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -131,3 +132,21 @@ def test_two_stages_of_a_name_with_other_options_cannot_be_told_apart():
 
     with pytest.raises(InputError, match="twice"):
         arguments_of({**record, "refiners": twice})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"regressor": {"name": "ridge", "options": ["alpha"]}}, "options of ridge are none"),
+        ({"regressor": {"name": "ridge", "options": {"alpha": 1}}}, "ridge.alpha is no text"),
+        ({"regressor": {"options": {}}}, "a stage has no name"),
+        ({"features": {"stages": {"name": "patch"}}}, "features are no list"),
+        ({"refiners": {}}, "features or refiners are missing"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_a_record_lacks_is_said(change, said):
+    record = provenance_record(build(features="none", regressor="none").describe())
+
+    with pytest.raises(InputError, match=re.escape(said)):
+        arguments_of({**record, **change})

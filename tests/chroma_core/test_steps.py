@@ -249,3 +249,14 @@ def test_inputs_may_be_read_only(tmp_path, photo, predicted):
     fuse_from_folder(photo, predicted, tmp_path / "out.png")
 
     assert stat.S_IMODE(photo.stat().st_mode) == stat.S_IRUSR
+
+
+def test_a_prediction_that_names_no_colorspace_is_taken_for_lab(tmp_path, photo, predicted):
+    facts = json.loads((predicted / "photo.json").read_text())
+    wanted = fuse_from_folder(photo, predicted, tmp_path / "wanted.png")
+    del facts["made_by"]["colorspace"]
+    (predicted / "photo.json").write_text(json.dumps(facts))
+
+    fused = fuse_from_folder(photo, predicted, tmp_path / "fused.png")
+
+    np.testing.assert_array_equal(read_picture(fused).pixels, read_picture(wanted).pixels)

@@ -581,3 +581,61 @@ def test_checking_needs_no_hypothesis():
     )
 
     assert done.stdout == "checked\n"
+
+
+# --- stages that cannot be copied, and that raise ------------------------------------------------
+
+
+class Locked(Good):
+    """Holds what cannot be copied."""
+
+    def __init__(self, options=None):
+        super().__init__(options)
+        self.lock = threading.Lock()
+
+    def extract(self, scene, grid):
+        with self.lock:
+            return super().extract(scene, grid)
+
+
+class LockedReuses(Locked, ReusesItsAnswer):
+    """Cannot be copied, and hands out one array again and again."""
+
+
+def test_law_a_stage_that_cannot_be_copied_may_be_good():
+    check_stage(Locked(), atol=0)
+
+
+def test_a_bad_stage_that_cannot_be_copied_is_still_found():
+    refused(LockedReuses(), "after other calls")
+
+
+class Clumsy(Good):
+    """Raises a ValueError of its own."""
+
+    def extract(self, scene, grid):
+        raise ValueError("no such wavelet")
+
+
+def test_what_a_stage_raises_of_its_own_comes_through():
+    with pytest.raises(ValueError, match="no such wavelet"):
+        check_stage(Clumsy())
+
+
+class OneThread(Good):
+    """Works in the thread that it was made in, as some libraries' handles do."""
+
+    def __init__(self, options=None):
+        super().__init__(options)
+        self.thread = threading.get_ident()
+
+    def extract(self, scene, grid):
+        if threading.get_ident() != self.thread:
+            raise RuntimeError("another thread's handle")
+        return super().extract(scene, grid)
+
+
+def test_a_stage_that_fails_in_other_threads_is_found():
+    message = refused(OneThread(), "fails in threads")
+
+    assert 'RuntimeError("another thread\'s handle")' in message
