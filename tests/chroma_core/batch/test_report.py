@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chroma_core.batch.plan import Job
-from chroma_core.batch.report import report_row, to_csv, to_html, write_report
+from chroma_core.batch.report import check_report, report_row, to_csv, to_html, write_report
 from chroma_core.batch.run import Result
 from chroma_core.errors import OptionError, PictureError
 
@@ -109,3 +109,32 @@ def test_a_report_is_not_written_over_and_has_one_of_two_endings(tmp_path):
         write_report(path, [])
     with pytest.raises(OptionError, match=r"\.csv or \.html"):
         write_report(tmp_path / "r.pdf", [])
+
+
+def test_a_report_that_is_there_may_be_replaced_when_that_is_asked_for(tmp_path):
+    for name in ("r.csv", "R.HTML"):
+        (tmp_path / name).write_text("old")
+
+        with pytest.raises(PictureError, match="there already"):
+            check_report(tmp_path / name)
+        check_report(tmp_path / name, "always")
+    with pytest.raises(OptionError, match=r"\.csv or \.html"):
+        check_report(tmp_path / "r.txt", "always")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"caf\xe9.png".decode("utf-8", "surrogateescape"), r"caf\xe9.png"),
+        ("half \ud83d.png", r"half \ud83d.png"),
+        ("gpj.\u202eexe", r"gpj.\u202eexe"),
+        ("two\nlines.png", r"two\nlines.png"),
+    ],
+)
+def test_names_that_cannot_be_printed_are_made_visible_in_both_reports(name, shown):
+    row = report_row(result(name))
+
+    assert shown in to_csv([row])
+    assert shown in Page(to_html([row])).text
+    to_csv([row]).encode("utf-8")
+    to_html([row]).encode("utf-8")

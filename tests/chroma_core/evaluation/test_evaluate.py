@@ -216,3 +216,24 @@ def test_a_picture_too_small_for_its_figures_is_named():
 def test_without_pictures_there_is_nothing_to_evaluate(sets):
     with pytest.raises(InputError, match="no pictures"):
         evaluated(sets=sets)
+
+
+def test_a_reader_that_names_another_file_is_believed():
+    """As for a picture that lies in an archive."""
+
+    def read_archive(path):
+        raise PictureError("ends too early", kind="truncated", path="album.zip")
+
+    with pytest.raises(PictureError, match=r"^album\.zip: ends too early"):
+        evaluated(read=read_archive)
+
+
+def test_pictures_of_folders_that_share_none_keep_their_whole_names(monkeypatch):
+    """As on two drives of Windows, of which `os.path.commonpath` says so by a ValueError."""
+
+    def apart(paths):
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr("os.path.commonpath", apart)
+
+    assert [row.picture for row in evaluated().rows] == [path.as_posix() for path in TRUTHS]

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -513,3 +514,43 @@ def test_a_regressor_of_two_formats_must_say_which_it_writes(tmp_path, parts):
     assert isinstance(regressor, Regressor)
     with pytest.raises(ContractError, match="does not say which"):
         save_model(tmp_path / "new", **{**parts, "regressor": regressor})
+
+
+@pytest.mark.parametrize("stem", ["", "../a", "a/b", "a.b", "A", "ä"])
+def test_weights_under_a_name_that_is_no_word_are_not_saved(tmp_path, parts, stem):
+    class Oddly(DenseRegressor):
+        def weight_shapes(self, width):
+            return {stem: {"w": (1,)}}
+
+        def weights(self):
+            return {stem: {"w": np.ones(1, np.float32)}}
+
+    with pytest.raises(ContractError, match="wanted a word"):
+        save_model(tmp_path / "m", **{**parts, "regressor": Oddly(parts["regressor"].options)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tensors_that_a_stage_did_not_declare_are_not_saved(tmp_path, parts):
+    regressor = parts["regressor"]
+    weights = {file: dict(tensors) for file, tensors in regressor.weights().items()}
+    weights["a"]["layer_99.weight"] = np.ones(1, np.float32)
+
+    class Talkative(DenseRegressor):
+        def weights(self):
+            return weights
+
+    with pytest.raises(ContractError, match=r"weights a hold .*layer_99.*declared are"):
+        save_model(tmp_path / "m", **{**parts, "regressor": Talkative(regressor.options)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_may_hold_mappings_paths_and_numbers_of_numpy(tmp_path, parts):
+    record = {
+        "facts": types.MappingProxyType({"epochs": np.int64(3), "rate": np.float32(0.5)}),
+        "source": Path("shards"),
+    }
+
+    save_model(tmp_path / "m", **parts, record=record)
+
+    found = load_model(tmp_path / "m").record
+    assert found == {"facts": {"epochs": 3, "rate": 0.5}, "source": "shards"}

@@ -396,3 +396,44 @@ def test_checksum_of_the_file_is_what_the_description_holds(good):
 
     for name, digest in files.items():
         assert hashlib.sha256((good / name).read_bytes()).hexdigest() == digest
+
+
+# --- other systems, and other moments ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [A, "model.json"])
+def test_a_link_is_refused_where_the_system_cannot_be_told_not_to_follow(
+    good, tmp_path, name, monkeypatch
+):
+    (good / name).rename(tmp_path / "outside")
+    (good / name).symlink_to(tmp_path / "outside")
+    monkeypatch.delattr(os, "O_NOFOLLOW", raising=False)
+
+    refused(good, "is a link", name)
+
+
+@pytest.mark.parametrize("by", [-4, 4], ids=["shrinks", "grows"])
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, by, monkeypatch):
+    path = tmp_path / A
+    content = put_together(
+        {"w": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}},
+        np.ones(3, np.float32).tobytes(),
+    )
+    path.write_bytes(content)
+    looks = []
+
+    def look(descriptor):
+        status = os.stat(path)
+        looks.append(status.st_size)
+        if len(looks) == 2:
+            # It was opened, and its size is known: now another program writes into it.
+            os.truncate(path, len(content) + by)
+        return status
+
+    digest = hashlib.sha256(content).hexdigest()
+    assert read_weights(path, {"w": (3,)}, digest)["w"].tolist() == [1, 1, 1]
+    monkeypatch.setattr(os, "fstat", look)
+
+    with pytest.raises(ModelFormatError, match="changed while it was read"):
+        read_weights(path, {"w": (3,)}, digest)
+    assert looks == [len(content)] * 2
