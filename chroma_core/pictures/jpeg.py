@@ -22,7 +22,14 @@ __all__ = ["ZIGZAG", "judge_scan", "read_jpeg"]
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _READ_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_FRAME_KINDS = {
+    **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless"),
+    **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical"),
+}
 _ALONE = {0x01, *range(0xD0, 0xD8)}
+
+_SHARES = {(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)}
+"""How many times less chroma than luma there is, across and down, that TurboJPEG knows."""
 
 ZIGZAG = tuple(
     row * 8 + col
@@ -40,6 +47,7 @@ class _Segments:
 
     kept: list[bytes | memoryview] = field(default_factory=list)
     frame: tuple[int, int, int, int, int] | None = None
+    factors: tuple[tuple[int, int], ...] = ()
     scans: int = 0
     ended: bool = False
     tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -68,11 +76,11 @@ def read_jpeg(data: bytes, limits: Limits) -> Stored:
         if len(data) < 64 or not found.ended:
             raise cut_short(f"cut short: the file ends after {len(data):,} bytes, before a picture")
         raise spoilt("there is no picture in it")
-    _marker, _precision, height, width, components = found.frame
+    marker, _precision, height, width, components = found.frame
     if not found.scans:
         raise cut_short("cut short: the pixels are missing")
     if not found.ended:
-        if found.frame[0] in (0xC2, 0xCA):
+        if marker in (0xC2, 0xCA):
             raise cut_short("cut short: the end of the progressive picture is missing")
         found.warnings.append("its end mark is missing")
     space = {1: "GRAY", 3: "RGB", 4: "CMYK"}[components]
@@ -89,6 +97,14 @@ def read_jpeg(data: bytes, limits: Limits) -> Stored:
             samples = simplejpeg.decode_jpeg(stream, colorspace=space, strict=True)
             found.warnings.append("there are stray bytes between its segments")
     except ValueError as error:
+        # TurboJPEG says the same of a damaged header: its own words alone do not tell.
+        if "subsampling level" in str(error) and _oddly_sampled(found.factors):
+            said = ", ".join(f"{across} x {down}" for across, down in found.factors)
+            raise PictureError(
+                f"a JPEG whose channels are sampled {said} is not read",
+                kind="unsupported",
+                hint="convert it to PNG or TIFF",
+            ) from error
         raise _decoder_error(error) from error
     if samples.shape[:2] != (height, width):
         raise spoilt(f"it decodes to {samples.shape[1]} x {samples.shape[0]} pixels")
@@ -191,7 +207,7 @@ def _take_frame(found: _Segments, marker: int, body: memoryview, limits: Limits)
         raise spoilt(f"its header is damaged (SOF with {components} components)")
     check_size(width, height, max(components, 3), limits)
     if marker not in _READ_FRAMES or precision != 8:
-        what = "lossless" if marker in (0xC3, 0xC7, 0xCB, 0xCF) else f"of {precision} bits"
+        what = _FRAME_KINDS.get(marker, f"of {precision} bits")
         raise PictureError(
             f"a JPEG that is {what} (SOF{marker - 0xC0}) is not read",
             kind="unsupported",
@@ -199,7 +215,18 @@ def _take_frame(found: _Segments, marker: int, body: memoryview, limits: Limits)
         )
     if components not in (1, 3, 4):
         raise spoilt(f"its header says {components} channels (SOF)")
+    found.factors = tuple((code >> 4, code & 15) for code in body[7::3])
+    for across, down in found.factors:
+        if not (1 <= across <= 4 and 1 <= down <= 4):
+            raise spoilt(f"its header is damaged (SOF with samples of {across} x {down})")
     found.frame = (marker, precision, height, width, components)
+
+
+def _oddly_sampled(factors: tuple[tuple[int, int], ...]) -> bool:
+    """Return whether channels are of sizes that no decoder here knows, though T.81 allows them."""
+    luma = factors[0]
+    shares = {(luma[0] / across, luma[1] / down) for across, down in factors[1:3]}
+    return len(factors) > 1 and not (len(shares) == 1 and shares <= _SHARES)
 
 
 def _take_tables(found: _Segments, body: memoryview) -> None:
