@@ -1,4 +1,4 @@
-"""JPEG by its segments (ITU-T T.81): put in, cut or changed here, and named where they are wrong."""
+"""JPEG by its segments (ITU-T T.81): put in, cut or changed here, and named where wrong."""
 
 from __future__ import annotations
 
