@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chroma_core.errors import TrainingError
+from chroma_core.training import checkpoint as checkpoint_module
 from chroma_core.training.checkpoint import FolderCheckpoint, NoCheckpoint
 
 ARRAYS = {
@@ -112,3 +113,15 @@ def test_no_checkpoint_keeps_nothing():
     checkpoint.save(ARRAYS, FACTS)
 
     assert checkpoint.load() is None
+
+
+def test_a_state_of_another_format_is_passed_over(tmp_path, monkeypatch, caplog):
+    checkpoint = FolderCheckpoint(tmp_path)
+    checkpoint.save(ARRAYS, {"epoch": 1})
+    with monkeypatch.context() as newer:
+        newer.setattr(checkpoint_module, "FORMAT", checkpoint_module.FORMAT + 1)
+        checkpoint.save(ARRAYS, {"epoch": 2})
+        assert checkpoint.load()[1] == {"epoch": 2}
+
+    assert checkpoint.load()[1] == {"epoch": 1}
+    assert f"format {checkpoint_module.FORMAT + 1}, wanted" in caplog.text

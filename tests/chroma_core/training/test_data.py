@@ -12,7 +12,13 @@ from chroma_core.colorspaces.lab import LabColorspace
 from chroma_core.errors import OptionError, TrainingError
 from chroma_core.features.patch import PatchFeatures
 from chroma_core.stages import Samples
-from chroma_core.training.data import PhotographData, ShardData, batches, moments
+from chroma_core.training.data import (
+    PhotographData,
+    ShardData,
+    batches,
+    moments,
+    require_part,
+)
 
 
 class Numbered:
@@ -289,3 +295,45 @@ def test_rows_are_guessed_first_and_known_later(photographs):
     # Shapes here are 4:3 to 2:1 and the guess is 4:3; two of 14 pictures are unusable.
     assert 0.5 < guess / known < 2
     assert data.rows("train") == known
+
+
+def test_rows_of_photographs_are_an_estimate_until_they_were_read(photographs):
+    data = photograph_data(photographs, per_image=7)
+    before = data.rows("train")
+    found = list(data.samples("train"))
+
+    assert before == 7 * data.pictures("train")
+    assert data.rows("train") == sum(len(sample.lightness) for sample in found) == 7 * len(found)
+    # The picture that is cut off, or the gray one, gives none.
+    assert len(found) < data.pictures("train")
+
+
+def test_a_photograph_smaller_than_the_work_picture_is_taken_as_it_is(photographs):
+    (sample, *_) = photograph_data(photographs / "sea", work_size=64).samples("train")
+
+    rows, cols = sample.positions.max(axis=0)
+    # Photographs are 33 px high and 44 wide or more; nodes stand up to the last few pixels.
+    assert 24 < rows <= 32
+    assert cols > 32
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("card", "0000.jpg"), ("validation", "0001.jpg"), ("train", "0002.jpg")]
+)
+def test_a_part_without_pictures_is_named_with_a_way_out(tmp_path, part, name):
+    others = {"0000.jpg", "0001.jpg", "0002.jpg", "0012.jpg"} - {name}
+    if part == "train":
+        others.discard("0012.jpg")
+    for other in others:
+        (tmp_path / other).write_bytes(b"")
+    data = PhotographData(tmp_path, PatchFeatures(), LabColorspace())
+
+    with pytest.raises(TrainingError) as caught:
+        require_part(data, part)
+
+    assert caught.value.what == f"there are no {part} pictures among {len(others)}"
+    assert "give 10 photographs, numbered in a row" in caught.value.hint
+    # The name that it proposes helps.
+    assert name in caught.value.hint
+    (tmp_path / name).write_bytes(b"")
+    require_part(PhotographData(tmp_path, PatchFeatures(), LabColorspace()), part)

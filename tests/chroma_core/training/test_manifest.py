@@ -1,6 +1,7 @@
 """The manifest is read with suspicion and written whole."""
 
 import json
+import os
 
 import pytest
 
@@ -129,3 +130,12 @@ def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(tmp_path, settin
         Manifest(settings=settings, pictures_sha256="ab" * 32).save(tmp_path / "absent")
 
     assert caught.value.exit_status == 74
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX pipes")
+def test_a_manifest_that_is_no_file_is_not_waited_for(folder):
+    (folder / MANIFEST).unlink()
+    os.mkfifo(folder / MANIFEST)
+
+    with pytest.raises(TrainingError, match="it is no regular file"):
+        ShardData(folder)

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from chroma_core.errors import PluginError, TrainingError
 from chroma_core.stages import Column
+from chroma_core.training import shards as shards_module
 from chroma_core.training.data import ShardData
 from chroma_core.training.manifest import Manifest, PictureRecord, file_sha256
 from chroma_core.training.shards import (
@@ -355,3 +356,54 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
 
     with pytest.raises(PluginError, match=r"\[train\]"):
         ShardData(tmp_path)
+
+
+def test_nodes_that_take_more_than_a_row_group_may_are_refused(settings, make_samples, monkeypatch):
+    samples = make_samples("large.png", 20)
+    record = PictureRecord(picture="large.png", split="train", rows=20, shape=None, sha256="0" * 64)
+    taken = sum(block.nbytes for block in rows_of(samples, settings.columns, record).blocks)
+    monkeypatch.setattr(shards_module, "GROUP_BYTES", taken - 1)
+
+    with pytest.raises(TrainingError, match="20 nodes take more than") as caught:
+        rows_of(samples, settings.columns, record)
+    assert "keep fewer nodes" in caught.value.hint
+
+
+def test_a_picture_of_more_bytes_than_a_row_group_may_take_is_not_read(shards, monkeypatch):
+    folder, _ = shards
+    # The pictures of the first shard have 33 rows at most, of 3 + 8 bytes of features.
+    monkeypatch.setattr(shards_module, "GROUP_BYTES", 33 * 11 - 1)
+
+    with pytest.raises(TrainingError, match=r"damaged: .*33 rows of 003\.png are too many"):
+        everything(ShardData(folder))
+
+
+def test_rows_that_moved_from_one_picture_to_another_are_noticed(shards):
+    """The sums of the manifest agree with the file; the pictures do not."""
+    folder, _ = shards
+    records = list(Manifest.load(folder).shards[0].pictures)
+    one, other = records[0], records[1]
+    records[:2] = [
+        dataclasses.replace(one, rows=other.rows),
+        dataclasses.replace(other, rows=one.rows),
+    ]
+    forge(folder, folder / "shard-00000.parquet", pictures=tuple(records))
+
+    with pytest.raises(TrainingError, match=r"damaged: .*20 rows of 000\.png"):
+        everything(ShardData(folder))
+
+
+def test_columns_that_may_hold_nulls_are_refused_whether_they_do_or_not(shards):
+    folder, _ = shards
+
+    def change(table):
+        place = table.schema.get_field_index("lightness")
+        numbers = table.column("lightness").to_pylist()
+        numbers[0] = None
+        field = table.schema.field(place).with_nullable(True)
+        return table.set_column(place, field, pa.array(numbers, pa.float32()))
+
+    rewritten(folder, change)
+
+    with pytest.raises(TrainingError, match="columns are not those of the manifest"):
+        everything(ShardData(folder))

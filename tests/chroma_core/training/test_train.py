@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from chroma_core.colorspaces.lab import LabColorspace
+from chroma_core.colorspaces.lab import LabColorspace, LabOptions
 from chroma_core.errors import OptionError, TrainingError
 from chroma_core.features.concatenated import Concatenated
 from chroma_core.features.lightness import LightnessFeatures
@@ -311,3 +311,76 @@ def test_the_manifest_and_the_model_agree_on_the_data(shards, tmp_path):
 
     assert record["data"]["split"] == "by picture, mod5"
     assert len(record["data"]["manifest_sha256"]) == 64
+
+
+# What is not the rule.
+
+
+class OfMaps(RidgeRegressor):
+    """Asks for whole maps, as a regressor that looks around its node would."""
+
+    wants = "maps"
+
+
+def test_a_regressor_of_maps_is_trained_from_photographs_without_shards(photographs, tmp_path):
+    how = {"features": PatchFeatures(), "work_size": 24, "workers": 0}
+    shapes = []
+
+    class Looks(OfMaps):
+        def train(self, data, options, progress, checkpoint):
+            shapes.extend(sample.shape for sample in data.samples("train"))
+            return super().train(data, options, progress, checkpoint)
+
+    made = train(photographs, tmp_path / "m", regressor=Looks(), **how)
+    extract(
+        photographs,
+        tmp_path / "shards",
+        colorspace=LabColorspace(),
+        **how,
+    )
+    of_shards = train(tmp_path / "shards", tmp_path / "s", regressor=RidgeRegressor())
+
+    assert shapes
+    assert None not in shapes
+    for split in ("validation", "card"):
+        found, wanted = made.errors[split], of_shards.errors[split]
+        assert found.rows == wanted.rows
+        # Shards keep L* in half precision, to 0.03 of 100; photographs give it as it is.
+        assert (found.a, found.b) == pytest.approx((wanted.a, wanted.b), rel=1e-3)
+    assert made.record["data"]["nodes a picture"] == "all"
+    assert len(made.record["data"]["settings_sha256"]) == 64
+    assert "manifest_sha256" not in made.record["data"]
+    assert not (tmp_path / "m.training").exists()
+
+
+def test_the_colorspace_may_be_chosen_for_photographs(photographs, tmp_path):
+    space = LabColorspace(LabOptions(illuminant="D50"))
+    how = {"features": PatchFeatures(), "work_size": 24, "per_image": 9, "workers": 0}
+
+    made = train(photographs, tmp_path / "m", regressor=RidgeRegressor(), colorspace=space, **how)
+    usual = train(photographs, tmp_path / "u", regressor=RidgeRegressor(), **how)
+
+    assert load_model(tmp_path / "m").colorspace.options.illuminant == "D50"
+    assert load_model(tmp_path / "u").colorspace.options.illuminant == "D65"
+    # Under a yellower white the same colours are others.
+    assert np.abs(np.subtract(made.record["mean_chroma"], usual.record["mean_chroma"])).max() > 0.01
+
+
+def test_shards_of_another_width_than_their_features_give_are_refused(write_shards, tmp_path):
+    write_shards(tmp_path / "shards", [5] * 12)
+
+    with pytest.raises(TrainingError, match="hold 5 numbers a node, features patch give") as caught:
+        train(tmp_path / "shards", tmp_path / "m", regressor=RidgeRegressor())
+    assert caught.value.hint == "extract anew"
+
+
+def test_pictures_of_the_mean_colour_alone_measure_nothing():
+    flat = OneMap((4, 6))
+    flat.sample = dataclasses.replace(
+        flat.sample, chroma=np.full((24, 2), (3, -2), dtype=np.float32)
+    )
+
+    with pytest.raises(TrainingError, match="no colour in the card pictures"):
+        measure(Coarse(), flat, "card", np.array([3.0, -2.0]))
+    # Against another mean there is something to measure.
+    assert measure(Coarse(), flat, "card", np.zeros(2)).rows == 24

@@ -87,3 +87,11 @@ def test_work_that_cannot_be_sent_says_so():
 
 def test_there_is_a_core():
     assert cores() >= 1
+
+
+@pytest.mark.parametrize(("counted", "wanted"), [(12, 12), (None, 1)])
+def test_cores_are_those_of_the_machine_where_a_process_has_no_own(monkeypatch, counted, wanted):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+
+    assert cores() == wanted
