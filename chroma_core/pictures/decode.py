@@ -18,6 +18,7 @@ from chroma_core.pictures.picture import Picture, to_codes
 from chroma_core.pictures.png import read_png
 from chroma_core.pictures.pnm import read_pnm
 from chroma_core.pictures.profile import apply_profile
+from chroma_core.pictures.reading import PLAIN, Reading, refuse_pages
 from chroma_core.pictures.signature import identify
 from chroma_core.pictures.stored import Stored, spoilt
 from chroma_core.pictures.tiff import read_tiff
@@ -26,23 +27,27 @@ from chroma_core.pictures.webp import read_webp
 __all__ = ["decode_picture"]
 
 _READERS: dict[str, Callable[[bytes, Limits], Stored]] = {
-    "png": read_png,
-    "jpeg": read_jpeg,
-    "tiff": read_tiff,
     "webp": read_webp,
     "avif": read_avif,
     "bmp": read_bmp,
     "gif": read_gif,
+}
+
+_READERS_WITH_CHOICES: dict[str, Callable[[bytes, Limits, Reading], Stored]] = {
+    "png": read_png,
+    "jpeg": read_jpeg,
+    "tiff": read_tiff,
     "pnm": read_pnm,
 }
 
-_LOWEST, _HIGHEST = -0.01, 1.5
-"""Floats a little outside of [0, 1] are over-exposure and rounding; further out they are of
-another scale."""
-
 
 def decode_picture(
-    data: bytes, limits: Limits, *, keep_floats: bool = False, source: str = ""
+    data: bytes,
+    limits: Limits,
+    *,
+    keep_floats: bool = False,
+    source: str = "",
+    reading: Reading = PLAIN,
 ) -> Picture:
     """Decode a picture in this process.
 
@@ -56,18 +61,25 @@ def decode_picture(
         Whether pictures of floats stay float32 instead of becoming uint16.
     source : str, optional
         Name of the file, for `Picture.source`.
+    reading : Reading, optional
+        Page, scale of floats, strictness.
 
     Raises
     ------
     PictureError
         If it cannot be read right.
     """
-    stored = _READERS[identify(data, len(data))](data, limits)
+    form = identify(data, len(data))
+    if form != "tiff":
+        refuse_pages(form, reading.page)
+    if form in _READERS:
+        stored = _READERS[form](data, limits)
+    else:
+        stored = _READERS_WITH_CHOICES[form](data, limits, reading)
     if 0 in stored.samples.shape:
         raise spoilt("there are no pixels in it")
-    for plane in (stored.samples, stored.alpha):
-        if plane is not None and plane.dtype.kind == "f" and stored.color != "lab":
-            _check_floats(plane)
+    if stored.salvaged:
+        stored.warnings.insert(0, f"salvaged: {stored.salvaged}")
     note = apply_profile(stored)
     pixels = _to_srgb(stored)
     alpha = stored.alpha
@@ -91,25 +103,9 @@ def decode_picture(
         dpi=stored.dpi[::-1] if stored.dpi and turned else stored.dpi,
         warnings=tuple(dict.fromkeys(stored.warnings)),
         jpeg_tables=stored.jpeg_tables,
+        salvaged=stored.salvaged,
         source=source,
     )
-
-
-def _check_floats(samples: PixelArray) -> None:
-    """Refuse floats that are not finite, or of another scale than 0 to 1."""
-    low, high = float(samples.min()), float(samples.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise PictureError(
-            "it holds values that are NaN or infinite",
-            kind="unsupported",
-            hint="replace them before",
-        )
-    if low < _LOWEST or high > _HIGHEST:
-        raise PictureError(
-            f"its values go from {low:g} to {high:g}, floats are taken as 0 to 1",
-            kind="unsupported",
-            hint="scale them to 0..1, or save it with 16 bits",
-        )
 
 
 def _to_srgb(stored: Stored) -> PixelArray:

@@ -14,8 +14,10 @@ import numpy as np
 
 from chroma_core.errors import PictureError
 from chroma_core.pictures.exif import exif_dpi, exif_orientation, photoshop_iptc, sane_dpi
+from chroma_core.pictures.jpeg_salvage import salvaged_pixels
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.picture import JpegTables
+from chroma_core.pictures.reading import PLAIN, Reading
 from chroma_core.pictures.stored import Stored, check_size, cut_short, drop_large, spoilt
 
 __all__ = ["ZIGZAG", "judge_scan", "read_jpeg"]
@@ -61,7 +63,7 @@ class _Segments:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_jpeg(data: bytes, limits: Limits) -> Stored:
+def read_jpeg(data: bytes, limits: Limits, reading: Reading = PLAIN) -> Stored:
     """Read a JPEG: gray, YCbCr or RGB, CMYK or YCCK, of 8 bits; baseline or progressive.
 
     Raises
@@ -80,11 +82,12 @@ def read_jpeg(data: bytes, limits: Limits) -> Stored:
     if not found.scans:
         raise cut_short("cut short: the pixels are missing")
     if not found.ended:
-        if marker in (0xC2, 0xCA):
+        if marker in (0xC2, 0xCA) and not reading.salvage:
             raise cut_short("cut short: the end of the progressive picture is missing")
         found.warnings.append("its end mark is missing")
     space = {1: "GRAY", 3: "RGB", 4: "CMYK"}[components]
     stream = b"".join([*found.kept, b"\xff\xd9"])
+    missing = ""
     try:
         try:
             samples = simplejpeg.decode_jpeg(stream, colorspace=space, strict=True)
@@ -105,7 +108,9 @@ def read_jpeg(data: bytes, limits: Limits) -> Stored:
                 kind="unsupported",
                 hint="convert it to PNG or TIFF",
             ) from error
-        raise _decoder_error(error) from error
+        if not reading.salvage:
+            raise _decoder_error(error) from error
+        samples, missing = salvaged_pixels(stream, space, _decoder_error(error))
     if samples.shape[:2] != (height, width):
         raise spoilt(f"it decodes to {samples.shape[1]} x {samples.shape[0]} pixels")
     stored = Stored(format="jpeg", color="rgb", samples=samples, warnings=found.warnings)
@@ -115,6 +120,7 @@ def read_jpeg(data: bytes, limits: Limits) -> Stored:
         # Adobe writes inks inverted, and nearly all CMYK JPEGs carry its marker.
         stored.color, stored.samples = "cmyk", 255 - samples if found.adobe else samples
     _describe(stored, found, limits)
+    stored.salvaged = missing
     return stored
 
 

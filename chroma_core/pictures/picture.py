@@ -41,6 +41,9 @@ class Picture:
         What a person should know of this reading, one line each.
     jpeg_tables : tuple of tuple of int, or None
         Quantisation tables, where the file was a JPEG.
+    salvaged : str
+        What is missing of a damaged picture that was decoded as far as it goes; empty for a whole
+        one.
     source : str
         The file as the caller named it.
     """
@@ -56,6 +59,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
     jpeg_tables: JpegTables | None = field(default=None, repr=False)
+    salvaged: str = ""
     source: str = ""
 
     def __post_init__(self) -> None:

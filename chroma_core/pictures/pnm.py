@@ -9,7 +9,9 @@ import numpy as np
 
 from chroma_core.arrays import PixelArray
 from chroma_core.errors import PictureError
+from chroma_core.pictures.floats import on_unit_scale
 from chroma_core.pictures.limits import Limits
+from chroma_core.pictures.reading import PLAIN, Reading
 from chroma_core.pictures.stored import Stored, check_size, cut_short, spoilt
 
 __all__ = ["full_scale", "read_pnm"]
@@ -18,7 +20,7 @@ _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r]?)*([^\s#]{1,40})")
 _PAM_ALPHA = {b"GRAYSCALE_ALPHA", b"RGB_ALPHA", b"BLACKANDWHITE_ALPHA"}
 
 
-def read_pnm(data: bytes, limits: Limits) -> Stored:
+def read_pnm(data: bytes, limits: Limits, reading: Reading = PLAIN) -> Stored:
     """Read a picture of the Netpbm family; values are brought to full scale.
 
     Raises
@@ -30,7 +32,7 @@ def read_pnm(data: bytes, limits: Limits) -> Stored:
     if kind == b"7":
         return _read_pam(data, limits)
     if kind in b"Ff":
-        return _read_pfm(data, limits)
+        return _read_pfm(data, limits, reading)
     plain, bits = kind in b"123", kind in b"14"
     channels = 3 if kind in b"36" else 1
     (width, height, *rest), at = _numbers(data, 2, 2 if bits else 3)
@@ -82,7 +84,7 @@ def _read_pam(data: bytes, limits: Limits) -> Stored:
     return _finish(codes[..., 0] if codes.shape[2] == 1 else codes, top, alpha)
 
 
-def _read_pfm(data: bytes, limits: Limits) -> Stored:
+def _read_pfm(data: bytes, limits: Limits, reading: Reading) -> Stored:
     """Read a PFM: floats, the last row first."""
     channels = 3 if data[1:2] == b"F" else 1
     at, words = 2, []
@@ -102,7 +104,10 @@ def _read_pfm(data: bytes, limits: Limits) -> Stored:
     raw = _raw(data, at + 1, width * height * channels * 4).view("<f4" if scale < 0 else ">f4")
     shape = (height, width, 3) if channels == 3 else (height, width)
     samples = np.ascontiguousarray(raw.reshape(shape)[::-1], dtype=np.float32)
-    return Stored(format="pnm", color="rgb" if channels == 3 else "gray", samples=samples, depth=16)
+    stored = Stored(format="pnm", color="gray", samples=samples, depth=16)
+    stored.color = "rgb" if channels == 3 else "gray"
+    stored.samples = on_unit_scale(samples, reading, stored.warnings)
+    return stored
 
 
 def _numbers(data: bytes, at: int, count: int) -> tuple[list[int], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import IO
 
@@ -10,6 +11,7 @@ from chroma_core.errors import PictureError
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.names import format_of_suffix
 from chroma_core.pictures.picture import Picture
+from chroma_core.pictures.reading import Reading
 from chroma_core.pictures.source import read_bytes
 
 __all__ = ["read_bytes", "read_picture"]
@@ -21,6 +23,10 @@ def read_picture(
     limits: Limits | None = None,
     guarded: bool = False,
     keep_floats: bool = False,
+    page: int | None = None,
+    value_range: tuple[float, float] | None = None,
+    nan: float | None = None,
+    salvage: bool = False,
 ) -> Picture:
     """Read a picture: upright, in sRGB, with what its file said besides.
 
@@ -35,12 +41,18 @@ def read_picture(
         (POSIX only; elsewhere it has no effect).
     keep_floats : bool, optional
         Whether pictures of floats stay float32 instead of becoming uint16.
+    page, value_range, nan, salvage
+        Which page, what floats stand for, and how strictly: see
+        `chroma_core.pictures.reading.Reading`.
 
     Raises
     ------
     PictureError
         If it cannot be read right: says why, and what can be done.
+    OptionError
+        If a page, range or stand-in cannot be meant.
     """
+    reading = Reading(page=page, value_range=value_range, nan=nan, salvage=salvage)
     limits = Limits.from_environment() if limits is None else limits
     name = ""
     try:
@@ -49,14 +61,23 @@ def read_picture(
             data = read_bytes(source, limits)
         else:
             data = _bytes_of(source, limits)
-        if guarded and os.name == "posix":
-            from chroma_core.pictures.worker import decode_guarded as decode
-        else:
-            from chroma_core.pictures.decode import decode_picture as decode
-        return _named_right(decode(data, limits, keep_floats=keep_floats, source=name))
+        decode = _decoder(guarded)
+        picture = decode(data, limits, keep_floats=keep_floats, source=name, reading=reading)
+        return _named_right(picture)
     except PictureError as error:
         error.path = error.path or name
         raise
+
+
+def _decoder(guarded: bool) -> Callable[..., Picture]:
+    """Return the function that decodes, here or in another process."""
+    if guarded and os.name == "posix":
+        from chroma_core.pictures.worker import decode_guarded
+
+        return decode_guarded
+    from chroma_core.pictures.decode import decode_picture
+
+    return decode_picture
 
 
 def _named_right(picture: Picture) -> Picture:

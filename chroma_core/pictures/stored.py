@@ -56,6 +56,8 @@ class Stored:
         As stored, not yet turned.
     jpeg_tables : tuple, or None
         See `Picture.jpeg_tables`.
+    salvaged : str
+        What is missing of a damaged picture that was decoded as far as it goes.
     white_point : tuple of float, or None
         x and y of the white that ``lab`` refers to.
     warnings : list of str
@@ -74,6 +76,7 @@ class Stored:
     iptc: bytes = b""
     dpi: tuple[float, float] | None = None
     jpeg_tables: JpegTables | None = None
+    salvaged: str = ""
     white_point: tuple[float, float] | None = None
     warnings: list[str] = field(default_factory=list)
 

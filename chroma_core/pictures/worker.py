@@ -30,6 +30,7 @@ from chroma_core.arrays import PixelArray
 from chroma_core.errors import PictureError
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.picture import Picture
+from chroma_core.pictures.reading import PLAIN, Reading
 
 __all__ = ["DecodingWorker", "decode_guarded", "resident_bytes"]
 
@@ -41,7 +42,12 @@ _START_TIMEOUT = 60.0
 
 
 def decode_guarded(
-    data: bytes, limits: Limits, *, keep_floats: bool = False, source: str = ""
+    data: bytes,
+    limits: Limits,
+    *,
+    keep_floats: bool = False,
+    source: str = "",
+    reading: Reading = PLAIN,
 ) -> Picture:
     """Decode a picture in the worker of this process; threads take turns.
 
@@ -55,6 +61,8 @@ def decode_guarded(
         See `chroma_core.pictures.read.read_picture`.
     source : str, optional
         Name of the file.
+    reading : Reading, optional
+        Page, scale of floats, strictness.
 
     Raises
     ------
@@ -65,7 +73,9 @@ def decode_guarded(
         for last in (False, True):
             worker = _current_worker()
             try:
-                return worker.decode(data, limits, keep_floats=keep_floats, source=source)
+                return worker.decode(
+                    data, limits, keep_floats=keep_floats, source=source, reading=reading
+                )
             except PictureError as error:
                 if error.kind != "crash" or last:
                     raise
@@ -95,6 +105,7 @@ class DecodingWorker:
         self._limits = Limits()
         self._deadline = 0.0
         self._began = 0.0
+        self._kept: bytes | None = None
 
     @property
     def alive(self) -> bool:
@@ -113,14 +124,31 @@ class DecodingWorker:
                 pipe.close()
 
     def decode(
-        self, data: bytes, limits: Limits, *, keep_floats: bool = False, source: str = ""
+        self,
+        data: bytes,
+        limits: Limits,
+        *,
+        keep_floats: bool = False,
+        source: str = "",
+        reading: Reading = PLAIN,
     ) -> Picture:
-        """Decode one picture; ends the process if it does not answer as it should."""
+        """Decode one picture; ends the process if it does not answer as it should.
+
+        The bytes of a file whose pages are asked for one by one are sent once.
+        """
         self._limits, self._began = limits, time.monotonic()
         self._deadline = self._began + _START_TIMEOUT + limits.decode_timeout
-        request = {"limits": asdict(limits), "keep_floats": keep_floats, "bytes": len(data)}
+        again = self._kept is data
+        request = {
+            "limits": asdict(limits),
+            "reading": asdict(reading),
+            "keep_floats": keep_floats,
+            "bytes": None if again else len(data),
+            "keep": reading.page is not None,
+        }
+        self._kept = data if reading.page is not None else None
         try:
-            self._send(json.dumps(request).encode() + b"\n", data)
+            self._send(json.dumps(request).encode() + b"\n", b"" if again else data)
             answer = self._read_line()
             while "pixels" in answer:
                 # The header is read, the size is known: from here on its own time counts.
@@ -267,8 +295,12 @@ def main() -> None:
         for descriptor in (1, 2):
             os.dup2(noise.fileno(), descriptor)
         threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        held: list[bytes] = []
         while line := requests.readline():
-            _serve(json.loads(line), requests, answers, noise)
+            request = json.loads(line)
+            if request["bytes"] is not None:
+                held[:] = [requests.read(request["bytes"])]
+            _serve(request, held, answers, noise)
 
 
 def _end_with_parent(parent: int) -> None:
@@ -278,14 +310,15 @@ def _end_with_parent(parent: int) -> None:
     os._exit(0)
 
 
-def _serve(request: dict[str, Any], requests: IO[bytes], answers: IO[bytes], noise: Any) -> None:
-    """Answer one request."""
+def _serve(request: dict[str, Any], held: list[bytes], answers: IO[bytes], noise: Any) -> None:
+    """Answer one request for the file that is held; let go of it unless pages are asked for."""
     from chroma_core.pictures.decode import decode_picture
     from chroma_core.pictures.stored import announcing_size
 
     limits = Limits(**request["limits"])
     _bound_address_space(limits)
-    data = requests.read(request["bytes"])
+    span = request["reading"].pop("value_range")
+    reading = Reading(value_range=None if span is None else tuple(span), **request["reading"])
 
     def announce(pixels: int) -> None:
         answers.write(json.dumps({"pixels": pixels}).encode() + b"\n")
@@ -301,18 +334,20 @@ def _serve(request: dict[str, Any], requests: IO[bytes], answers: IO[bytes], noi
 
     try:
         with announcing_size(announce):
-            picture = decode_picture(data, limits, keep_floats=request["keep_floats"])
+            keep_floats = request["keep_floats"]
+            picture = decode_picture(held[0], limits, keep_floats=keep_floats, reading=reading)
     except PictureError as error:
         answer({"error": {"what": error.what, "hint": error.hint, "kind": error.kind}})
     except MemoryError:
         what = "there is not enough memory for it"
         answer({"error": {"what": what, "hint": "CHROMA_WORKER_MEMORY", "kind": "memory"}})
     else:
-        del data
+        if not request["keep"]:
+            held.clear()
         planes = {"pixels": picture.pixels, "alpha": picture.alpha}
         blocks = {"exif": picture.exif, "xmp": picture.xmp, "iptc": picture.iptc}
         kept = [(name, plane) for name, plane in planes.items() if plane is not None]
-        names = ("depth", "format", "icc_note", "dpi", "warnings", "jpeg_tables")
+        names = ("depth", "format", "icc_note", "dpi", "warnings", "jpeg_tables", "salvaged")
         answer(
             {
                 "planes": [(name, plane.shape, plane.dtype.str) for name, plane in kept],
