@@ -12,6 +12,7 @@ import dataclasses
 import importlib
 import json
 import os
+import queue
 import selectors
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from chroma_core.batch.memory import family_bytes, memory_limit
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
 from chroma_core.errors import ChromaError, InputError, PictureError
@@ -64,10 +66,17 @@ class Supervisor:
         Seconds that one picture may take, from the moment when its worker is ready.
     retries : int
         How often a picture is tried again whose worker died.
+    memory : int, optional
+        Resident bytes that a worker may take, with the process that decodes for it; what
+        `memory_limit` says by default. A picture that takes more has failed, before the system is
+        short of memory and ends whatever it chooses.
     """
 
-    def __init__(self, work: Any, workers: int, timeout: float, retries: int) -> None:
+    def __init__(
+        self, work: Any, workers: int, timeout: float, retries: int, memory: int | None = None
+    ) -> None:
         self._text = work_to_text(work)
+        self._memory = memory_limit(workers) if memory is None else memory
         self._count = workers
         self._timeout = timeout
         self._retries = retries
@@ -82,8 +91,9 @@ class Supervisor:
                 self._hand_out(waiting)
                 for key, _ in self._selector.select(0.1):
                     yield from self._hear(key.data, waiting)
-                for worker in [w for w in self._workers if w.overdue(self._timeout)]:
-                    yield self._stop(worker)
+                for worker in list(self._workers):
+                    if (error := self._offence(worker)) is not None:
+                        yield self._stop(worker, error)
         finally:
             self.close()
 
@@ -126,17 +136,30 @@ class Supervisor:
                 else:
                     yield _failure(index, _died(code), seconds)
 
-    def _stop(self, worker: _Worker) -> Answer:
-        """End a worker whose picture takes too long."""
+    def _offence(self, worker: _Worker) -> PictureError | None:
+        """Return why a worker has to be stopped: its picture takes too long, or too much."""
+        if worker.task is None:
+            return None
+        if (seconds := time.monotonic() - worker.began) > self._timeout:
+            return PictureError(
+                f"it was stopped after {seconds:.0f} s",
+                kind="timeout",
+                hint="--timeout, or CHROMA_TIMEOUT",
+            )
+        if family_bytes(worker.process.pid) > self._memory:
+            return PictureError(
+                f"it takes more than {self._memory:,} bytes of memory",
+                kind="memory",
+                hint="CHROMA_WORKER_MEMORY, or fewer --workers",
+            )
+        return None
+
+    def _stop(self, worker: _Worker, error: PictureError) -> Answer:
+        """End a worker and answer for it."""
         assert worker.task is not None
         index, _, _ = worker.task
         seconds = time.monotonic() - worker.began
         self._remove(worker)
-        error = PictureError(
-            f"it was stopped after {seconds:.0f} s",
-            kind="timeout",
-            hint="--timeout, or CHROMA_TIMEOUT",
-        )
         return _failure(index, error, seconds)
 
     def _remove(self, worker: _Worker) -> None:
@@ -180,10 +203,6 @@ class _Worker:
         data = os.read(self.out.fileno(), 1 << 16)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines], not data
-
-    def overdue(self, timeout: float) -> bool:
-        """Return whether its picture takes too long."""
-        return self.task is not None and time.monotonic() - self.began > timeout
 
     def close(self) -> None:
         """End the process and wait for it."""
@@ -269,17 +288,17 @@ def main() -> None:
     # What libraries print must not be taken for an answer.
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
-    jobs = os.fdopen(os.dup(0), "rb")
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(os.fdopen(os.dup(0), "rb"), jobs), daemon=True).start()
 
     def say(line: dict[str, Any]) -> None:
         answers.write(json.dumps(line).encode() + b"\n")
         answers.flush()
 
-    work = _work_from_text(jobs.readline().decode())
+    work = _work_from_text(jobs.get().decode())
     say({"ready": os.getpid()})
-    while line := jobs.readline():
-        paths = json.loads(line)
+    while True:
+        paths = json.loads(jobs.get())
         job = Job(input=Path(paths["input"]), output=Path(paths["output"]))
         result = attempt(job, work)
         error = result.error
@@ -301,10 +320,13 @@ def main() -> None:
         say({"error": told, "done": done, "seconds": result.seconds})
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this process when its parent is gone, also in the middle of a picture."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _listen(orders: IO[bytes], jobs: queue.SimpleQueue[bytes]) -> None:
+    """Hand lines on; end this process with its parent, also in the middle of a picture.
+
+    At once: whoever runs the same batch again must not meet a result that comes late.
+    """
+    while line := orders.readline():
+        jobs.put(line)
     os._exit(0)
 
 

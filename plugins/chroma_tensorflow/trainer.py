@@ -226,7 +226,7 @@ class _Trainer:
                 for index, variable in enumerate(variables):
                     variable.assign(arrays[f"{net.name}.{name}.{index}"])
             net.best = [arrays[f"{net.name}.best.{index}"] for index in range(len(net.best))]
-            net.best_error = facts["best_error"][net.name]
+            net.best_error = facts["best_error"].get(net.name, float("inf"))
             net.best_epoch = facts["best_epoch"][net.name]
 
     def state(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
@@ -245,7 +245,8 @@ class _Trainer:
             "seconds": self.seconds,
             "tally": self.tally.to_facts(),
             "history": self.history,
-            "best_error": {net.name: net.best_error for net in self.nets},
+            # Infinite until the first epoch ends, which JSON cannot say.
+            "best_error": {net.name: net.best_error for net in self.nets if net.best_epoch},
             "best_epoch": {net.name: net.best_epoch for net in self.nets},
         }
         return arrays, facts

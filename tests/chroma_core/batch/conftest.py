@@ -46,6 +46,9 @@ class Copy:
             raise KeyError("a fault\\nof the program")
         if "memory" in text:
             raise MemoryError
+        if "swells" in text:
+            kept = [bytearray(os.urandom(1 << 20)) for _ in range(400)]
+            time.sleep(60)
         write_bytes_atomically(job.output, (text + self.ending).encode())
         return Done(warnings=("warned",) if "warn" in text else (), note="low-confidence")
 '''

@@ -9,6 +9,7 @@ import os
 import pytest
 
 from chroma_core.batch import journal as journal_module
+from chroma_core.batch import memory
 from chroma_core.batch.journal import JOURNAL_NAME, open_journal
 from chroma_core.batch.plan import plan
 from chroma_core.batch.run import run_batch
@@ -72,6 +73,50 @@ def test_a_picture_that_takes_too_long_is_stopped(folder, works):
     results = list(run_batch(jobs, works.Copy(), workers=2, timeout=2.0))
 
     assert told(results) == {"a": "timeout", "b": "ok", "c": "ok", "d": "ok", "e": "ok"}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc of Linux")
+def test_a_picture_that_takes_too_much_memory_is_stopped(folder, works, monkeypatch):
+    """A worker takes some 40 MiB; 400 more pass the limit, whatever the machine has."""
+    monkeypatch.setenv("CHROMA_WORKER_MEMORY", "250Mi")
+    (folder / "b.png").write_text("swells")
+    jobs = plan([folder], folder.parent / "out")
+
+    results = list(run_batch(jobs, works.Copy(), workers=2))
+
+    assert told(results) == {"a": "ok", "b": "memory", "c": "ok", "d": "ok", "e": "ok"}
+    assert results[1].error.exit_status == 75
+    assert "262,144,000 bytes" in results[1].error.what
+    assert "CHROMA_WORKER_MEMORY" in results[1].error.hint
+
+
+def test_workers_share_half_of_the_memory(monkeypatch):
+    gib = 1 << 30
+    monkeypatch.delenv("CHROMA_WORKER_MEMORY", raising=False)
+    for there, workers, each in [(64, 4, 4), (16, 4, 2), (8, 1, 4), (2, 4, 0.25), (0, 2, 4)]:
+        monkeypatch.setattr(memory, "_memory", lambda there=there: there * gib)
+
+        assert memory.memory_limit(workers) == each * gib
+
+    monkeypatch.setenv("CHROMA_WORKER_MEMORY", "5G")
+    assert memory.memory_limit(4) == 5_000_000_000
+
+
+def test_the_process_that_decodes_counts_with_its_worker():
+    import subprocess
+    import sys
+
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+        pytest.skip("needs /proc with children")
+    alone = memory.family_bytes(os.getpid())
+    said = "kept = bytes(range(256)) * 400_000; print(len(kept), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", said], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+
+        assert memory.family_bytes(os.getpid()) - alone > 100_000_000
+        child.kill()
 
 
 def test_results_do_not_depend_on_workers(folder, works):
@@ -218,43 +263,3 @@ def test_a_folder_that_may_not_be_written_to_is_said_before_any_picture(folder, 
         list(run_batch(plan([folder], folder.parent / "out"), works.Copy()))
 
     assert caught.value.exit_status == 73
-
-
-@pytest.mark.slow
-def test_a_killed_batch_leaves_whole_files_and_is_taken_up_again(folder, works):
-    import random
-    import signal
-    import subprocess
-    import sys
-    import time
-
-    script = (
-        "import sys\n"
-        "from chroma_core.batch.plan import plan\n"
-        "from chroma_core.batch.run import run_batch\n"
-        "import chroma_batch_test_works as works\n"
-        "jobs = plan([sys.argv[1]], sys.argv[2])\n"
-        "list(run_batch(jobs, works.Copy(), workers=int(sys.argv[3])))\n"
-    )
-    whole = {}
-    for number in range(60):
-        text = f"picture {number} " * 20_000
-        (folder / f"{number}.png").write_text(text)
-        whole[f"{number}.png"] = text
-    whole |= {f"{name}.png": f"good {name}" for name in "abcde"}
-    moments = random.Random(0)
-    for attempt in range(6):
-        out = folder.parent / f"out{attempt}"
-        argv = [sys.executable, "-c", script, str(folder), str(out), str(1 + attempt % 2)]
-        process = subprocess.Popen(argv)
-        time.sleep(moments.uniform(0.1, 0.8))
-        process.send_signal(moments.choice([signal.SIGKILL, signal.SIGTERM]))
-        process.wait()
-
-        for path in out.glob("*.png"):
-            assert path.read_text() == whole[path.name]
-        for _ in range(100):
-            # The lock goes when the process is gone; its workers end within a second.
-            if subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode == 0:
-                break
-        assert {p.name for p in out.iterdir()} == {*whole, JOURNAL_NAME}

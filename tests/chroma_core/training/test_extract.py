@@ -5,10 +5,8 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -359,28 +357,6 @@ if __name__ == "__main__":
         work_size=24, per_image=6, workers=2, shard_pictures=5,
     )
 """
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_killed_extraction_goes_on(photographs, tmp_path, undisturbed):
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    folder = tmp_path / "shards"
-    command = [sys.executable, str(program), str(photographs), str(folder)]
-    killed = 0
-    for shard in range(3):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while process.poll() is None and not (folder / f"shard-{shard:05d}.parquet").exists():
-            time.sleep(0.002)
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-
-    assert killed
-    # A kill may leave the temporary name of the file that was being written.
-    found = contents(folder)
-    assert {name: body for name, body in found.items() if not name.endswith(".tmp")} == undisturbed
 
 
 @pytest.mark.slow
