@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from chroma_core.errors import PictureError
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.pillow import decode_with_pillow
 from chroma_core.pictures.stored import Stored, check_size, cut_short, sane_inches, spoilt
@@ -25,7 +26,13 @@ def read_bmp(data: bytes, limits: Limits) -> Stored:
         raise cut_short(f"cut short: the file has {len(data)} bytes")
     start, header = struct.unpack_from("<II", data, 10)
     packing, dpi = 0, None
-    if header in (12, 16):
+    if header == 16:
+        raise PictureError(
+            "a BMP with the short header of OS/2 is not read",
+            kind="unsupported",
+            hint="convert it to PNG or TIFF",
+        )
+    if header == 12:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
     else:
         if len(data) < 54:

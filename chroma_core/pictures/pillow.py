@@ -74,13 +74,11 @@ def _stored(image: Image) -> Stored:
     seen = image
     if seen.mode == "P" or (seen.mode in ("L", "RGB", "1") and "transparency" in seen.info):
         seen = seen.convert("RGBA" if "transparency" in seen.info else "RGB")
-    elif seen.mode in ("1", "RGBX", "PA", "La", "RGBa"):
-        seen = seen.convert({"1": "L", "RGBX": "RGB", "PA": "RGBA"}.get(seen.mode, "RGBA"))
+    elif seen.mode == "1":
+        seen = seen.convert("L")
     if seen.mode not in ("L", "LA", "RGB", "RGBA"):
         raise PictureError(f"pictures of mode {seen.mode} are not read", kind="unsupported")
     samples = np.asarray(seen)
-    if samples.size == 0:
-        raise spoilt("there are no pixels in it")
     stored = Stored(format="", color="rgb" if "RGB" in seen.mode else "gray", samples=samples)
     if seen.mode in ("LA", "RGBA"):
         stored.alpha, stored.samples = samples[..., -1], samples[..., :-1]

@@ -42,7 +42,8 @@ def read_webp(data: bytes, limits: Limits) -> Stored:
         raise _too_short(data, size)
     if not pictures:
         raise spoilt("there is no picture in it")
-    stored, image = decode_with_pillow(data[:size], "WEBP", limits)
+    # Some writers forget to pad the last chunk to an even length: one byte, which Pillow misses.
+    stored, image = decode_with_pillow(data[:size].ljust(size, b"\0"), "WEBP", limits)
     stored.format = "webp"
     if animated:
         stored.warnings.append("animated: only its first picture is used")
