@@ -12,7 +12,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +26,10 @@ __all__ = [
     "refuse_existing",
     "remove_leftovers",
     "sync_folder",
+    "write_all",
     "write_bytes_atomically",
     "write_error",
+    "writing_atomically",
 ]
 
 Overwrite = Literal["never", "always"]
@@ -59,7 +61,7 @@ def write_bytes_atomically(
     *,
     verify: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; see `writing_atomically`.
 
     Parameters
     ----------
@@ -78,6 +80,35 @@ def write_bytes_atomically(
         ``exists`` if there is such a file, ``io`` if the disk is full or fails, and ``io`` with
         exit status 73 where the folder may not be written to.
     """
+    with writing_atomically(path, overwrite, verify=verify) as descriptor:
+        write_all(descriptor, data)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def writing_atomically(
+    path: str | os.PathLike[str],
+    overwrite: Overwrite = "never",
+    *,
+    verify: Callable[[Path], None] | None = None,
+) -> Iterator[int]:
+    """Give a file to write to that gets its name at the end, and is gone after any error.
+
+    Parameters
+    ----------
+    path, overwrite, verify
+        See `write_bytes_atomically`.
+
+    Yields
+    ------
+    int
+        Descriptor of the file, see `write_all`.
+
+    Raises
+    ------
+    PictureError
+        See `write_bytes_atomically`.
+    """
     target = Path(path)
     if overwrite == "never":
         refuse_existing(target)
@@ -86,10 +117,7 @@ def write_bytes_atomically(
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(part, flags | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            view = memoryview(data).cast("B") if len(data) else memoryview(b"")
-            done = 0
-            while done < len(view):
-                done += os.write(descriptor, view[done : done + (1 << 26)])
+            yield descriptor
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -103,7 +131,14 @@ def write_bytes_atomically(
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)
-    return target
+
+
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Write all of some bytes where a file stands; the system may take them in parts."""
+    view = memoryview(data).cast("B") if len(data) else memoryview(b"")
+    done = 0
+    while done < len(view):
+        done += os.write(descriptor, view[done : done + (1 << 26)])
 
 
 def refuse_existing(path: Path) -> None:

@@ -16,9 +16,9 @@ from chroma_core.errors import PictureError
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.png import png_chunk
 from chroma_core.pictures.profile import srgb_profile
-from chroma_core.pictures.tiff_write import GRAY, RGB, encode_tiff
+from chroma_core.pictures.tiff_write import GRAY, RGB, PageTags, encode_tiff
 
-__all__ = ["DEEP_FORMATS", "encode_picture", "with_alpha"]
+__all__ = ["DEEP_FORMATS", "encode_picture", "tiff_page", "with_alpha"]
 
 DEEP_FORMATS = frozenset({"png", "tiff", "ppm"})
 """Formats that are written with 16 bits, too."""
@@ -92,9 +92,12 @@ def _encode_png(picture: Picture, quality: int | None) -> bytes:
 
 def _encode_tiff(picture: Picture, quality: int | None) -> bytes:
     """Return a TIFF."""
-    return encode_tiff(
-        with_alpha(picture),
-        GRAY if picture.is_gray else RGB,
+    return encode_tiff(*tiff_page(picture))
+
+
+def tiff_page(picture: Picture) -> tuple[PixelArray, int, PageTags]:
+    """Return what `chroma_core.pictures.tiff_write.encode_page` takes of a picture."""
+    tags = PageTags(
         alpha=picture.alpha is not None,
         # A gray picture is written with sRGB's curve, for which there is no usual profile.
         icc=b"" if picture.is_gray else srgb_profile(),
@@ -103,6 +106,7 @@ def _encode_tiff(picture: Picture, quality: int | None) -> bytes:
         iptc=picture.iptc,
         dpi=picture.dpi,
     )
+    return with_alpha(picture), GRAY if picture.is_gray else RGB, tags
 
 
 def _encode_jpeg(picture: Picture, quality: int | None) -> bytes:

@@ -10,17 +10,30 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["TYPE_SIZES", "Value", "build_directory", "build_exif", "parse_exif", "raw_directory"]
+__all__ = [
+    "TYPE_SIZES",
+    "Value",
+    "build_directory",
+    "build_exif",
+    "in_order",
+    "parse_exif",
+    "raw_directory",
+]
 
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of one value, by the number of its type."""
+
+_PART_SIZES = {**TYPE_SIZES, 5: 4, 10: 4}
+"""Bytes of one number; a fraction is two."""
 
 _MOST_ENTRIES = 512
 _LARGEST_VALUE = 1 << 20
 
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 
-CARRIED = frozenset({270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432})
+CARRIED = frozenset(
+    {269, 270, 271, 272, 282, 283, 296, 285, 305, 306, 315, 316, 18246, 18249, 33432}
+)
 """Tags of the first directory that say something of the picture, not of how it is stored."""
 
 _NOT_CARRIED_INSIDE = frozenset({0x927C, 0xA005})
@@ -136,6 +149,21 @@ def build_exif(
             blocks.append(build_directory(order, inside, place))
             place += len(blocks[-1])
     return b"".join([head, build_directory(order, tags, 8), *blocks])
+
+
+def in_order(tags: Mapping[int, Value], order: str, wanted: str) -> dict[int, Value]:
+    """Return tags, read in one byte order (``"<"`` or ``">"``), in another."""
+    if order == wanted:
+        return dict(tags)
+    return {
+        tag: Value(value.type, value.count, _swapped(value.data, _PART_SIZES[value.type]))
+        for tag, value in tags.items()
+    }
+
+
+def _swapped(data: bytes, size: int) -> bytes:
+    """Return numbers of so many bytes with their bytes the other way round."""
+    return b"".join(data[at : at + size][::-1] for at in range(0, len(data), size))
 
 
 def build_directory(order: str, tags: Mapping[int, Value], offset: int) -> bytes:

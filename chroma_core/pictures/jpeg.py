@@ -81,13 +81,15 @@ def read_jpeg(data: bytes, limits: Limits, reading: Reading = PLAIN) -> Stored:
     marker, _precision, height, width, components = found.frame
     if not found.scans:
         raise cut_short("cut short: the pixels are missing")
+    missing = ""
     if not found.ended:
-        if marker in (0xC2, 0xCA) and not reading.salvage:
-            raise cut_short("cut short: the end of the progressive picture is missing")
+        if marker in (0xC2, 0xCA):
+            missing = "cut short: the end of the progressive picture is missing"
+            if not reading.salvage:
+                raise cut_short(missing)
         found.warnings.append("its end mark is missing")
     space = {1: "GRAY", 3: "RGB", 4: "CMYK"}[components]
     stream = b"".join([*found.kept, b"\xff\xd9"])
-    missing = ""
     try:
         try:
             samples = simplejpeg.decode_jpeg(stream, colorspace=space, strict=True)

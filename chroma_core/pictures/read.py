@@ -14,7 +14,7 @@ from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.reading import Reading
 from chroma_core.pictures.source import read_bytes
 
-__all__ = ["read_bytes", "read_picture"]
+__all__ = ["bytes_of", "named_right", "read_bytes", "read_picture"]
 
 
 def read_picture(
@@ -54,16 +54,12 @@ def read_picture(
     """
     reading = Reading(page=page, value_range=value_range, nan=nan, salvage=salvage)
     limits = Limits.from_environment() if limits is None else limits
-    name = ""
+    name = str(source) if isinstance(source, (str, os.PathLike)) else ""
     try:
-        if isinstance(source, (str, os.PathLike)):
-            name = str(source)
-            data = read_bytes(source, limits)
-        else:
-            data = _bytes_of(source, limits)
+        data = bytes_of(source, limits)
         decode = _decoder(guarded)
         picture = decode(data, limits, keep_floats=keep_floats, source=name, reading=reading)
-        return _named_right(picture)
+        return named_right(picture)
     except PictureError as error:
         error.path = error.path or name
         raise
@@ -80,7 +76,7 @@ def _decoder(guarded: bool) -> Callable[..., Picture]:
     return decode_picture
 
 
-def _named_right(picture: Picture) -> Picture:
+def named_right(picture: Picture) -> Picture:
     """Return the picture, with a warning if its name says another format than its content."""
     said = format_of_suffix(picture.source) if picture.source else None
     found = "ppm" if picture.format == "pnm" else picture.format
@@ -90,9 +86,21 @@ def _named_right(picture: Picture) -> Picture:
     return replace(picture, warnings=(*picture.warnings, warning))
 
 
-def _bytes_of(source: bytes | bytearray | memoryview | IO[bytes], limits: Limits) -> bytes:
-    """Return all bytes of a stream, or as many as are too many."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
+def bytes_of(
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes], limits: Limits
+) -> bytes:
+    """Return the bytes of a picture file, a stream, or bytes; see `read_picture`.
+
+    Raises
+    ------
+    PictureError
+        If they cannot be read, or are too many.
+    """
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, (str, os.PathLike)):
+        return read_bytes(source, limits)
+    elif isinstance(source, (bytearray, memoryview)):
         data = bytes(source)
     else:
         try:

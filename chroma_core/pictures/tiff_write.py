@@ -1,4 +1,4 @@
-"""TIFF 6.0: one page, in strips, with what the picture carried in its directories.
+"""TIFF 6.0: a page, in strips, with what the picture carried in its directories.
 
 Written here because no library in use writes 16-bit colour and EXIF directories both.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -19,10 +20,20 @@ from chroma_core.pictures.ifd import (
     GPS_IFD,
     Value,
     build_directory,
+    in_order,
     parse_exif,
 )
 
-__all__ = ["CIELAB", "GRAY", "RGB", "encode_tiff"]
+__all__ = [
+    "CIELAB",
+    "GRAY",
+    "RGB",
+    "PageTags",
+    "byte_order",
+    "encode_page",
+    "encode_tiff",
+    "file_header",
+]
 
 GRAY, RGB, CIELAB = 1, 2, 8
 """Photometric interpretations."""
@@ -32,18 +43,32 @@ _LARGEST = (1 << 32) - 1
 _LEVEL = 6
 
 
-def encode_tiff(
-    codes: PixelArray,
-    photometric: int,
-    *,
-    alpha: bool = False,
-    icc: bytes = b"",
-    exif: bytes = b"",
-    xmp: bytes = b"",
-    iptc: bytes = b"",
-    dpi: tuple[float, float] | None = None,
-    white_point: tuple[float, float] | None = None,
-) -> bytes:
+@dataclass(frozen=True, kw_only=True)
+class PageTags:
+    """What a page says besides its pixels.
+
+    Attributes
+    ----------
+    alpha : bool
+        Whether the last channel is opacity, straight.
+    icc, exif, xmp, iptc : bytes
+        What the picture carries.
+    dpi : tuple of float, or None
+        Pixels an inch.
+    white_point : tuple of float, or None
+        x and y of the white, for `CIELAB`.
+    """
+
+    alpha: bool = False
+    icc: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    dpi: tuple[float, float] | None = None
+    white_point: tuple[float, float] | None = None
+
+
+def encode_tiff(codes: PixelArray, photometric: int, tags: PageTags | None = None) -> bytes:
     """Return a TIFF file: deflate, with differences of neighbours where samples are integers.
 
     Parameters
@@ -52,32 +77,71 @@ def encode_tiff(
         uint8, uint16 or float32.
     photometric : int
         `GRAY`, `RGB` or `CIELAB`.
-    alpha : bool, optional
-        Whether the last channel is opacity, straight.
-    icc, exif, xmp, iptc : bytes, optional
-        What the picture carries.
-    dpi : tuple of float, optional
-        Pixels an inch.
-    white_point : tuple of float, optional
-        x and y of the white, for `CIELAB`.
+    tags : PageTags, optional
+        What the page says besides.
 
     Raises
     ------
     PictureError
         If it takes more than 4 GiB.
     """
+    tags = PageTags() if tags is None else tags
+    order = byte_order(tags.exif)
+    strips, directory = encode_page(codes, photometric, tags, order, 8)
+    start = 8 + sum(map(len, strips))
+    return b"".join([file_header(order, start), *strips, directory])
+
+
+def byte_order(exif: bytes) -> str:
+    """Return the byte order of EXIF, ``"<"`` or ``">"``; ``"<"`` where there is none."""
     parsed = parse_exif(exif)
-    order, first, inner, gps = parsed if parsed is not None else ("<", {}, {}, {})
+    return "<" if parsed is None else parsed[0]
+
+
+def file_header(order: str, first: int) -> bytes:
+    """Return the first eight bytes of a file whose first directory lies at a byte."""
+    return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", first)
+
+
+def encode_page(
+    codes: PixelArray, photometric: int, said: PageTags, order: str, at: int
+) -> tuple[list[bytes], bytes]:
+    """Return a page's strips, padded to an even length, and its directory, which ends the list.
+
+    Parameters
+    ----------
+    codes, photometric
+        See `encode_tiff`.
+    said : PageTags
+        What the page says besides.
+    order : str
+        Byte order of the file, ``"<"`` or ``">"``.
+    at : int
+        Where the strips begin in the file; even.
+
+    Raises
+    ------
+    PictureError
+        If it ends beyond 4 GiB.
+    """
+    parsed = parse_exif(said.exif)
+    first, inner, gps = (
+        ({}, {}, {}) if parsed is None else (in_order(t, parsed[0], order) for t in parsed[1:])
+    )
     image = codes.reshape(codes.shape[0], codes.shape[1], -1)
     height, width, channels = image.shape
     floating = codes.dtype.kind == "f"
     rows = max(1, min(height, _STRIP_BYTES // max(1, image[:1].nbytes)))
     strips = [_packed(image[row : row + rows], order) for row in range(0, height, rows)]
     counts = [len(strip) for strip in strips]
+    offsets = _running(counts, at)
     size = sum(counts)
-    offsets = _running(counts, 8)
-    if 8 + size + (1 << 26) > _LARGEST:
-        raise PictureError("a TIFF cannot hold more than 4 GiB", kind="unsupported")
+    if at + size + (1 << 26) > _LARGEST:
+        raise PictureError(
+            "a TIFF cannot hold more than 4 GiB",
+            kind="unsupported",
+            hint="take its pages one by one: --page 1, --page 2",
+        )
 
     def short(*values: int) -> Value:
         return Value(3, len(values), struct.pack(f"{order}{len(values)}H", *values))
@@ -102,21 +166,19 @@ def encode_tiff(
     }
     if not floating:
         tags[317] = short(2)
-    if alpha:
+    if said.alpha:
         tags[338] = short(2)
-    if dpi is not None:
-        tags[282], tags[283] = (_rational(order, value) for value in dpi)
+    if said.dpi is not None:
+        tags[282], tags[283] = (_rational(order, value) for value in said.dpi)
         tags[296] = short(2)
-    if white_point is not None:
-        tags[318] = _rational(order, *white_point)
-    for tag, kind, block in ((34675, 7, icc), (700, 1, xmp), (33723, 7, iptc)):
+    if said.white_point is not None:
+        tags[318] = _rational(order, *said.white_point)
+    for tag, kind, block in ((34675, 7, said.icc), (700, 1, said.xmp), (33723, 7, said.iptc)):
         if block:
             tags[tag] = Value(kind, len(block), block)
-    padding = b"\0" * (size % 2)
-    start = 8 + size + len(padding)
-    directories = _directories(order, tags, inner, gps, start)
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", start)
-    return b"".join([head, *strips, padding, directories])
+    if size % 2:
+        strips.append(b"\0")
+    return strips, _directories(order, tags, inner, gps, at + size + size % 2)
 
 
 def _running(counts: list[int], start: int) -> list[int]:

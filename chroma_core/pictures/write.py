@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,24 @@ import numpy.lib.format
 
 from chroma_core.arrays import AnyArray, FloatArray, PixelArray
 from chroma_core.errors import InputError, PictureError
-from chroma_core.pictures.atomic import Overwrite, refuse_existing, write_bytes_atomically
+from chroma_core.pictures.atomic import (
+    Overwrite,
+    refuse_existing,
+    write_bytes_atomically,
+    writing_atomically,
+)
 from chroma_core.pictures.exif import exif_upright, xmp_upright
 from chroma_core.pictures.names import FORMATS, format_of_suffix
 from chroma_core.pictures.picture import Picture, to_codes, to_depth
 
-__all__ = ["Overwrite", "write_bytes_atomically", "write_lab_tiff", "write_npy", "write_picture"]
+__all__ = [
+    "Overwrite",
+    "write_bytes_atomically",
+    "write_lab_tiff",
+    "write_npy",
+    "write_pages",
+    "write_picture",
+]
 
 
 def write_picture(
@@ -62,7 +75,6 @@ def write_picture(
         If the pixels are no picture.
     """
     from chroma_core.pictures.encode import encode_picture
-    from chroma_core.pictures.provenance import with_note
 
     target = Path(path)
     whole = _whole(picture, like)
@@ -76,24 +88,72 @@ def write_picture(
             )
         if overwrite == "never":
             refuse_existing(target)
-        bits = _bits(whole, form, depth)
-        pixels = to_depth(whole.pixels, bits)
-        alpha = None if whole.alpha is None else to_depth(whole.alpha, bits)
-        ready = replace(
-            whole,
-            pixels=pixels,
-            alpha=alpha,
-            depth=bits,
-            exif=exif_upright(whole.exif, turned=False),
-            xmp=xmp_upright(whole.xmp),
-        )
-        if note:
-            ready = replace(ready, xmp=with_note(ready.xmp, note))
-        data = encode_picture(ready, form, quality)
+        data = encode_picture(_ready(whole, form, depth, note), form, quality)
     except PictureError as error:
         error.path = error.path or str(path)
         raise
     return write_bytes_atomically(target, data, overwrite)
+
+
+def write_pages(
+    pages: Iterable[tuple[Picture, str | None]],
+    path: str | os.PathLike[str],
+    *,
+    depth: int | None = None,
+    overwrite: Overwrite = "never",
+) -> int:
+    """Write a TIFF of several pages, tagged as sRGB, one after the other as they come.
+
+    Parameters
+    ----------
+    pages : iterable of (Picture, str or None)
+        The pages, each with its own depth and metadata, and with what made it, for its XMP. What
+        the iterable raises leaves no file.
+    path : path
+        Where to.
+    depth : int, optional
+        8 or 16, of all pages; each page's own by default.
+    overwrite : {"never", "always"}, optional
+        Whether a file that exists may be replaced.
+
+    Returns
+    -------
+    int
+        How many pages were written.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be written; there is no file then.
+    InputError
+        If there is no page.
+    """
+    from chroma_core.pictures.encode import tiff_page
+    from chroma_core.pictures.tiff_multi import TiffPagesWriter
+
+    with writing_atomically(path, overwrite) as descriptor:
+        writer = TiffPagesWriter(descriptor)
+        for picture, note in pages:
+            writer.add(*tiff_page(_ready(picture, "tiff", depth, note)))
+        if not writer.pages:
+            raise InputError("there are no pages to write", path=str(path))
+    return writer.pages
+
+
+def _ready(picture: Picture, format: str, depth: int | None, note: str | None) -> Picture:
+    """Return a picture as its file shall hold it: depth, orientation, what made it."""
+    from chroma_core.pictures.provenance import with_note
+
+    bits = _bits(picture, format, depth)
+    ready = replace(
+        picture,
+        pixels=to_depth(picture.pixels, bits),
+        alpha=None if picture.alpha is None else to_depth(picture.alpha, bits),
+        depth=bits,
+        exif=exif_upright(picture.exif, turned=False),
+        xmp=xmp_upright(picture.xmp),
+    )
+    return replace(ready, xmp=with_note(ready.xmp, note)) if note else ready
 
 
 def _whole(picture: Picture | PixelArray, like: Picture | None) -> Picture:
@@ -160,7 +220,7 @@ def write_lab_tiff(
     PictureError
         If it cannot be written.
     """
-    from chroma_core.pictures.tiff_write import CIELAB, encode_tiff
+    from chroma_core.pictures.tiff_write import CIELAB, PageTags, encode_tiff
 
     values = np.asarray(lab)
     if values.ndim != 3 or values.shape[2] != 3 or not np.isfinite(values).all():
@@ -171,7 +231,7 @@ def write_lab_tiff(
         codes = _lab_codes(values, int(depth))
     else:
         raise InputError(f"depth is {depth!r}, wanted 8, 16 or 'float'")
-    data = encode_tiff(codes, CIELAB, white_point=white_point)
+    data = encode_tiff(codes, CIELAB, PageTags(white_point=white_point))
     return write_bytes_atomically(path, data, overwrite)
 
 
