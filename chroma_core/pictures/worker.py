@@ -70,17 +70,17 @@ def decode_guarded(
         Whatever decoding raises; ``timeout``, ``memory``, or ``crash`` if the worker died twice.
     """
     with _LOCK:
-        for last in (False, True):
-            worker = _current_worker()
-            try:
-                return worker.decode(
-                    data, limits, keep_floats=keep_floats, source=source, reading=reading
-                )
-            except PictureError as error:
-                if error.kind != "crash" or last:
-                    raise
-                _LOG.debug("%s: %s; tried again", source, error)
-    raise AssertionError("unreachable")
+        try:
+            return _current_worker().decode(
+                data, limits, keep_floats=keep_floats, source=source, reading=reading
+            )
+        except PictureError as error:
+            if error.kind != "crash":
+                raise
+            _LOG.debug("%s: %s; tried again", source, error)
+        return _current_worker().decode(
+            data, limits, keep_floats=keep_floats, source=source, reading=reading
+        )
 
 
 class DecodingWorker:
