@@ -17,6 +17,7 @@ def chroma_stages() -> list[type[Stage[Any]]]:
     from chroma_core.features.lightness import LightnessFeatures
     from chroma_core.features.none import NoFeatures
     from chroma_core.features.patch import PatchFeatures
+    from chroma_core.features.pixels import PixelFeatures
     from chroma_core.features.position import PositionFeatures
     from chroma_core.features.whole import WholeFeatures
     from chroma_core.refiners.guided import GuidedRefiner
@@ -36,6 +37,7 @@ def chroma_stages() -> list[type[Stage[Any]]]:
         PositionFeatures,
         WholeFeatures,
         NoFeatures,
+        PixelFeatures,
         RidgeRegressor,
         DenseRegressor,
         NoRegressor,

@@ -566,11 +566,15 @@ class TrainableRegressor(Regressor[OptionsT]):
         ``"nodes"`` (samples of nodes will do) or ``"maps"`` (whole maps).
     writes : str
         The weight format that it trains, one of `reads`.
+    trains_on : str
+        Features that a training from photographs takes where none are named; empty where they must
+        be.
     """
 
     TrainOptions: ClassVar[type[Options]] = NoOptions
     wants: ClassVar[Literal["nodes", "maps"]] = "nodes"
     writes: ClassVar[str] = ""
+    trains_on: ClassVar[str] = ""
 
     @abstractmethod
     def train(

@@ -123,7 +123,8 @@ def train(
         What is trained; its stage options stay as they are.
     features, colorspace, work_size : Features, Colorspace, int, optional
         For shards they may be left out, and must be the shards' own if given. For photographs
-        `features` is needed; the others are ``lab`` and 256 px by default.
+        `features` is needed unless the regressor names its own; the others are ``lab`` and 256 px
+        by default.
     per_image, seed : int, optional
         Nodes of each picture and what their draw follows from; for photographs alone, 128 by
         default. A regressor that wants maps gets all nodes.
@@ -189,7 +190,9 @@ def train(
             )
     else:
         if features is None:
-            raise OptionError("training from photographs needs features")
+            if not regressor.trains_on:
+                raise OptionError("training from photographs needs features")
+            features = cast("Features[Any]", find_stage("features", regressor.trains_on)())
         if colorspace is None:
             colorspace = cast("Colorspace[Any]", find_stage("colorspace", "lab")())
         side = 256 if work_size is None else work_size

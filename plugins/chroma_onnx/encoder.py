@@ -103,7 +103,9 @@ def activations(lightness: FloatArray, threads: int = 1) -> Activations:
     return Activations({name: found[name][0] for name in DEPTHS}, found["pooled"][0], (above, left))
 
 
-def load_session(model: bytes, threads: int) -> Any:
+def load_session(
+    model: bytes, threads: int, tensors: Mapping[str, FloatArray] | None = None
+) -> Any:
     """Return a session of onnxruntime on the CPU for an ONNX file that is given as bytes.
 
     Parameters
@@ -113,6 +115,8 @@ def load_session(model: bytes, threads: int) -> Any:
         knows no folder to look for them in.
     threads : int
         0 lets onnxruntime choose.
+    tensors : Mapping[str, ndarray], optional
+        Those that the file declares as lying elsewhere.
 
     Raises
     ------
@@ -135,6 +139,9 @@ def load_session(model: bytes, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
+        if tensors:
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in tensors.values()]
+            options.add_external_initializers(list(tensors), values)
         return onnxruntime.InferenceSession(
             model, sess_options=options, providers=["CPUExecutionProvider"]
         )

@@ -1,4 +1,4 @@
-"""The plugin that offers ``tf-dense``; importing it does not import TensorFlow."""
+"""The plugin that offers ``tf-dense`` and ``tf-unet``; importing it does not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from chroma_core.plugins import hookimpl
 from chroma_core.stages import Stage
 from chroma_tensorflow.dense import TFDenseRegressor
+from chroma_tensorflow.unet import TFUNetRegressor
 
 __all__ = ["chroma_stages"]
 
@@ -14,4 +15,4 @@ __all__ = ["chroma_stages"]
 @hookimpl
 def chroma_stages() -> list[type[Stage[Any]]]:
     """Return the stages of this plugin."""
-    return [TFDenseRegressor]
+    return [TFDenseRegressor, TFUNetRegressor]

@@ -1,0 +1,199 @@
+"""Distributions over colours: the a*b* plane in bins, and from probabilities back to one colour.
+
+Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016: the plane of a* and b* is cut into a
+grid, a true colour is told softly to its nearest bins (section 2.2), rare colours weigh more than
+frequent ones (equation 4), and the predicted distribution is brought to one colour by the mean of
+its annealed form (equation 5). A net that was trained with such weights answers with probabilities
+that are tilted towards rare colours; `chroma_of_logits` takes as much of that tilt back as is
+asked for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from chroma_core.arrays import FloatArray, IntArray
+from chroma_core.color.lab import lab_to_rgb
+
+__all__ = [
+    "SPACING",
+    "ab_bins",
+    "bin_weights",
+    "chroma_of_logits",
+    "probabilities",
+    "soft_codes",
+    "spread_of_logits",
+]
+
+SPACING = 10.0
+"""Distance of neighbouring bins along a* and b*; that of Zhang et al."""
+
+_LIGHTNESS_STEP = 1.0
+
+
+@lru_cache(maxsize=4)
+def _bins(spacing: float) -> FloatArray:
+    reach = np.arange(-np.ceil(130 / spacing), np.ceil(130 / spacing) + 1) * spacing
+    a, b = np.meshgrid(reach, reach, indexing="ij")
+    plane = np.stack([a.ravel(), b.ravel()], axis=-1)
+    lightness = np.arange(_LIGHTNESS_STEP, 100, _LIGHTNESS_STEP)
+    found = np.zeros(len(plane), dtype=bool)
+    for value in lightness:
+        lab = np.concatenate([np.full((len(plane), 1), value), plane], axis=1)
+        rgb = lab_to_rgb(lab)
+        found |= ((rgb >= 0) & (rgb <= 1)).all(axis=1)
+    bins = np.ascontiguousarray(plane[found])
+    bins.flags.writeable = False
+    return bins
+
+
+def ab_bins(spacing: float = SPACING) -> FloatArray:
+    """Return the centres of the bins: the nodes of a grid that are in sRGB at some whole L*.
+
+    Parameters
+    ----------
+    spacing : float, optional
+        Distance of the nodes along a* and b*.
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        a* and b*, float64, sorted by a* and then b*; read-only.
+
+    Examples
+    --------
+    >>> len(ab_bins()), (ab_bins() == 0).all(axis=1).sum()
+    (225, 1)
+    """
+    return _bins(float(spacing))
+
+
+def soft_codes(
+    chroma: FloatArray, bins: FloatArray, *, neighbours: int = 5, sigma: float = 5.0
+) -> tuple[IntArray, FloatArray]:
+    """Tell colours softly to their nearest bins.
+
+    Parameters
+    ----------
+    chroma : ndarray, shape (n, 2)
+        a* and b*.
+    bins : ndarray, shape (k, 2)
+        Centres of the bins, at least `neighbours` of them.
+    neighbours : int, optional
+        Bins that a colour is told to.
+    sigma : float, optional
+        Standard deviation, in units of a* and b*, of the Gaussian that weighs them.
+
+    Returns
+    -------
+    tuple of ndarray, shape (n, neighbours)
+        Indices of the bins, nearest first, and their shares, float32, which add up to 1.
+    """
+    gaps = np.square(chroma[:, np.newaxis, :].astype(np.float64) - bins).sum(axis=-1)
+    nearest = np.argsort(gaps, axis=1, kind="stable")[:, :neighbours]
+    near = np.take_along_axis(gaps, nearest, axis=1)
+    # The nearest gap is taken off first: a colour far from every bin would divide by zero.
+    shares = np.exp(-(near - near[:, :1]) / (2 * sigma**2))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return nearest, shares.astype(np.float32)
+
+
+def bin_weights(frequencies: FloatArray, *, mix: float = 0.5) -> FloatArray:
+    """Return how much a colour of each bin weighs in training.
+
+    Parameters
+    ----------
+    frequencies : ndarray, shape (k,)
+        How often each bin occurs, not negative, not all 0.
+    mix : float, optional
+        Lambda of Zhang et al.: 0 weighs by the inverse of the frequency, 1 all alike.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Weights, float64; the mean weight of a colour that occurs is 1.
+    """
+    shares = frequencies / frequencies.sum()
+    weights = 1 / ((1 - mix) * shares + mix / len(shares))
+    scaled: FloatArray = weights / (weights * shares).sum()
+    return scaled
+
+
+def probabilities(logits: FloatArray) -> FloatArray:
+    """Return the softmax of logits along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return np.asarray(powers)
+
+
+def chroma_of_logits(
+    logits: FloatArray,
+    bins: FloatArray,
+    weights: FloatArray,
+    *,
+    undo: float,
+    temperature: float,
+    gain: float = 1.0,
+) -> FloatArray:
+    """Return one colour for each distribution.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (..., k)
+        What the net answers.
+    bins : ndarray, shape (k, 2)
+        a* and b* of the bins.
+    weights : ndarray, shape (k,)
+        What the bins weighed in training.
+    undo : float
+        How much of the weights is taken back: 0 nothing, 1 all.
+    temperature : float
+        Above 0; 1 gives the mean of the distribution, near 0 its mode.
+    gain : float, optional
+        Multiplies chroma.
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        a* and b* in the dtype of `logits`.
+    """
+    tilt = (undo * np.log(weights)).astype(logits.dtype)
+    shares = probabilities((logits - tilt) / logits.dtype.type(temperature))
+    return np.asarray(shares @ bins.astype(logits.dtype)) * logits.dtype.type(gain)
+
+
+def spread_of_logits(
+    logits: FloatArray,
+    bins: FloatArray,
+    weights: FloatArray,
+    chroma: FloatArray,
+    *,
+    temperature: float = 1.0,
+) -> FloatArray:
+    """Return how far the true colour is expected to be from the one that was chosen.
+
+    Parameters
+    ----------
+    logits, bins, weights
+        As for `chroma_of_logits`; the weights are taken back wholly, so that the probabilities are
+        those of colours as they occur.
+    chroma : ndarray, shape (..., 2)
+        The chosen a* and b*.
+    temperature : float, optional
+        Calibrates the probabilities; 1 leaves them as they are.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Root of the expected squared distance in the a*b* plane.
+    """
+    tilt = np.log(weights).astype(logits.dtype)
+    shares = probabilities((logits - tilt) / logits.dtype.type(temperature))
+    grid = bins.astype(logits.dtype)
+    mean = shares @ grid
+    second = shares @ np.square(grid).sum(axis=-1)
+    # E|x - c|^2 = E|x|^2 - 2 c.E x + |c|^2
+    squared = second - 2 * (mean * chroma).sum(axis=-1) + np.square(chroma).sum(axis=-1)
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))

@@ -1,0 +1,410 @@
+"""The weight format ``bins-unet/1``: a network that looks at the picture and answers with bins.
+
+The encoder is EfficientNet-Lite0 (Tan & Le, "EfficientNet", ICML 2019; ReLU6, no
+squeeze-and-excite, batch normalisation folded into the convolutions). The decoder goes back up from
+a 32nd to a quarter of the picture's size, joins what the encoder saw at each size (Ronneberger,
+Fischer & Brox, "U-Net", MICCAI 2015) and, at the bottom, a vector of the picture as a whole
+(Iizuka, Simo-Serra & Ishikawa, "Let there be Color!", SIGGRAPH 2016). It answers, at each node of a
+quarter of the picture, with logits over bins of the a*b* plane (`chroma_core.color.bins`).
+
+`CONVOLUTIONS` says what is computed, once; whatever runs or trains the network follows it. In a
+model folder the file ``net`` holds, for each convolution, ``NAME.kernel`` (out, in, k, k; for a
+depthwise one (channels, 1, k, k)) and ``NAME.bias`` (out,), and besides
+
+================  ==========  ====================================================================
+tensor            shape       meaning
+================  ==========  ====================================================================
+``bins``          (k, 2)      a* and b* of the bins
+``weights``       (k,)        what each bin weighed in training
+``calibration``   (1,)        temperature that calibrates the probabilities
+``path``          (p, 4)      rows of vividness, undo, temperature and gain, see `decoding_at`
+``sureness``      (s, 2)      rows of expected distance and confidence, see `confidence_of`
+================  ==========  ====================================================================
+
+as float16 or float32. The network sees encoded gray in [0, 1].
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chroma_core.arrays import AnyArray, FloatArray
+from chroma_core.color.bins import ab_bins, chroma_of_logits, spread_of_logits
+from chroma_core.color.lab import lightness_to_gray
+from chroma_core.errors import ModelError, ModelMismatch
+from chroma_core.stages import Grid, Prediction, Weights, WeightShapes
+
+__all__ = [
+    "CONVOLUTIONS",
+    "ENCODER",
+    "FILE",
+    "FORMAT",
+    "MULTIPLE",
+    "STEP",
+    "Convolution",
+    "Decoding",
+    "UNetAnswer",
+    "confidence_of",
+    "cut_out",
+    "decoding_at",
+    "first_node",
+    "gray_with_margin",
+    "prediction_of",
+    "weight_shapes",
+]
+
+FORMAT = "bins-unet/1"
+FILE = "net"
+BINS = len(ab_bins())
+STEP = 4
+"""The answer's nodes stand on the middle of 4 x 4 pixels each."""
+
+MULTIPLE = 32
+MARGIN = 32
+"""Fewest pixels of reflection, together, on both ends of a side: at its borders the network pads
+with zeros, which it should not mistake for the picture."""
+
+PATH_POINTS = 3
+SURENESS_POINTS = 16
+
+_BLOCKS = (
+    # expansion, kernel, stride, channels, repeats
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+_TAPS = {2: "quarter", 4: "eighth", 10: "sixteenth", 15: "thirtysecond"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolution:
+    """One convolution of the network.
+
+    Attributes
+    ----------
+    name : str
+        Its name, and that of its answer.
+    inputs : tuple of str
+        Answers that it sees, joined along channels; the first is brought to the size of the last
+        where that is larger, each of its values repeated.
+    channels_in, channels_out : int
+        Channels of its input, all together, and of its answer.
+    size : int
+        Rows and columns of the kernel.
+    stride : int
+        1 or 2; padded so that the map is the input's size over the stride.
+    relu : float
+        Upper bound of the rectified answer; 0 where nothing is rectified, infinity where it is
+        only from below.
+    depthwise : bool
+        Whether each channel is convolved by itself.
+    adds : str
+        Name of an answer that is added to it at the end, or empty; a vector is added everywhere.
+    pooled : bool
+        Whether its answer is averaged over the picture.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    channels_in: int
+    channels_out: int
+    size: int = 1
+    stride: int = 1
+    relu: float = 0.0
+    depthwise: bool = False
+    adds: str = ""
+    pooled: bool = False
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """Out, in, rows, columns."""
+        seen = 1 if self.depthwise else self.channels_in
+        return self.channels_out, seen, self.size, self.size
+
+
+def _encoder() -> Iterator[Convolution]:
+    yield Convolution(
+        name="stem", inputs=("gray",), channels_in=3, channels_out=32, size=3, stride=2, relu=6
+    )
+    seen, channels, index = "stem", 32, 0
+    for expansion, size, first_stride, leaves, repeats in _BLOCKS:
+        for repeat in range(repeats):
+            stride = first_stride if repeat == 0 else 1
+            enters, entered = seen, channels
+            wide = channels * expansion
+            if expansion > 1:
+                name = f"expand{index}"
+                yield Convolution(
+                    name=name, inputs=(seen,), channels_in=channels, channels_out=wide, relu=6
+                )
+                seen = name
+            name = f"depthwise{index}"
+            yield Convolution(
+                name=name,
+                inputs=(seen,),
+                channels_in=wide,
+                channels_out=wide,
+                size=size,
+                stride=stride,
+                relu=6,
+                depthwise=True,
+            )
+            closes = stride == 1 and entered == leaves
+            project = Convolution(
+                name=_TAPS.get(index, f"project{index}"),
+                inputs=(name,),
+                channels_in=wide,
+                channels_out=leaves,
+                adds=enters if closes else "",
+            )
+            yield project
+            seen, channels, index = project.name, leaves, index + 1
+    yield Convolution(
+        name="head",
+        inputs=(seen,),
+        channels_in=channels,
+        channels_out=1280,
+        relu=6,
+        pooled=True,
+    )
+
+
+def _decoder() -> Iterator[Convolution]:
+    rectified = float("inf")
+    yield Convolution(name="whole", inputs=("head",), channels_in=1280, channels_out=256)
+    yield Convolution(
+        name="join32",
+        inputs=("thirtysecond",),
+        channels_in=320,
+        channels_out=256,
+        adds="whole",
+        relu=rectified,
+    )
+    yield Convolution(
+        name="join16",
+        inputs=("join32", "sixteenth"),
+        channels_in=256 + 112,
+        channels_out=160,
+        size=3,
+        relu=rectified,
+    )
+    yield Convolution(
+        name="join8",
+        inputs=("join16", "eighth"),
+        channels_in=160 + 40,
+        channels_out=112,
+        size=3,
+        relu=rectified,
+    )
+    yield Convolution(
+        name="join4",
+        inputs=("join8", "quarter"),
+        channels_in=112 + 24,
+        channels_out=64,
+        relu=rectified,
+    )
+    yield Convolution(
+        name="blend4",
+        inputs=("join4",),
+        channels_in=64,
+        channels_out=64,
+        size=3,
+        relu=rectified,
+    )
+    yield Convolution(name="logits", inputs=("blend4",), channels_in=64, channels_out=BINS)
+
+
+ENCODER = tuple(_encoder())
+CONVOLUTIONS = (*ENCODER, *_decoder())
+"""In the order in which they can be computed."""
+
+
+def weight_shapes() -> WeightShapes:
+    """Return the tensors of the file ``net`` and their shapes."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for convolution in CONVOLUTIONS:
+        shapes[f"{convolution.name}.kernel"] = convolution.kernel_shape
+        shapes[f"{convolution.name}.bias"] = (convolution.channels_out,)
+    shapes |= {
+        "bins": (BINS, 2),
+        "weights": (BINS,),
+        "calibration": (1,),
+        "path": (PATH_POINTS, 4),
+        "sureness": (SURENESS_POINTS, 2),
+    }
+    return {FILE: shapes}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How a distribution becomes a colour, see `chroma_core.color.bins.chroma_of_logits`."""
+
+    undo: float
+    temperature: float
+    gain: float
+
+
+def decoding_at(path: AnyArray, vividness: float) -> Decoding:
+    """Return the decoding at a vividness: linear between the rows of the path.
+
+    Parameters
+    ----------
+    path : ndarray, shape (p, 4)
+        Rows of vividness, undo, temperature and gain, by rising vividness. Beyond the last row the
+        gain goes on in proportion to vividness.
+    vividness : float
+        At least 0; 1 is what the model was shipped with.
+    """
+    points = path.astype(np.float64)
+    undo, temperature, gain = (
+        float(np.interp(vividness, points[:, 0], points[:, column])) for column in (1, 2, 3)
+    )
+    beyond = max(1.0, vividness / float(points[-1, 0]))
+    return Decoding(undo=undo, temperature=temperature, gain=gain * beyond)
+
+
+def confidence_of(spread: FloatArray, sureness: AnyArray) -> FloatArray:
+    """Return a confidence of 0 to 1 for expected distances from the truth.
+
+    Parameters
+    ----------
+    spread : ndarray
+        Expected distance in the a*b* plane.
+    sureness : ndarray, shape (s, 2)
+        Rows of distance, rising, and confidence, falling: the share of held-out pixels whose
+        expected distance was larger.
+    """
+    table = sureness.astype(np.float64)
+    return np.interp(spread, table[:, 0], table[:, 1]).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetAnswer(Prediction):
+    """A prediction that keeps the distributions, so that it can be decoded at another vividness.
+
+    Attributes
+    ----------
+    logits : ndarray, shape (rows, cols, k)
+        What the network answered.
+    tensors : Mapping[str, ndarray]
+        What the model says of decoding.
+    """
+
+    logits: FloatArray
+    tensors: types.MappingProxyType[str, AnyArray]
+
+
+def _decoded(prediction: Prediction, vividness: float) -> FloatArray:
+    if not isinstance(prediction, UNetAnswer):
+        raise ModelError("this prediction holds no distributions to decode")
+    held = prediction.tensors
+    how = decoding_at(held["path"], vividness)
+    return chroma_of_logits(
+        prediction.logits,
+        held["bins"].astype(np.float32),
+        held["weights"].astype(np.float32),
+        undo=how.undo,
+        temperature=how.temperature,
+        gain=how.gain,
+    )
+
+
+def prediction_of(logits: FloatArray, weights: Weights, origin: tuple[float, float]) -> Prediction:
+    """Return the prediction for what the network answered.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (rows, cols, k)
+        float32.
+    weights : Mapping
+        The model's weights.
+    origin : tuple of float
+        Where the first node lies in the work picture, in pixels.
+    """
+    held = weights[FILE]
+    kept = types.MappingProxyType(
+        {name: held[name] for name in ("bins", "weights", "calibration", "path", "sureness")}
+    )
+    rows, cols = logits.shape[:2]
+    empty = UNetAnswer(
+        chroma=np.empty((rows, cols, 2), np.float32),
+        grid=Grid(rows=rows, cols=cols, origin=origin, step=(STEP, STEP)),
+        decode=_decoded,
+        logits=logits,
+        tensors=kept,
+    )
+    chroma = _decoded(empty, 1.0)
+    spread = spread_of_logits(
+        logits,
+        kept["bins"].astype(np.float32),
+        kept["weights"].astype(np.float32),
+        chroma,
+        temperature=float(kept["calibration"][0]),
+    )
+    return replace(empty, chroma=chroma, confidence=confidence_of(spread, kept["sureness"]))
+
+
+def gray_with_margin(
+    lightness: FloatArray, grid: Grid, name: str
+) -> tuple[FloatArray, tuple[int, int], tuple[int, int]]:
+    """Return what the network sees of a picture, and how its answer is cut out.
+
+    Parameters
+    ----------
+    lightness : ndarray, shape (h, w)
+        L* of every pixel.
+    grid : Grid
+        The nodes that the regressor was asked for: every pixel.
+    name : str
+        Of the regressor, for messages.
+
+    Returns
+    -------
+    tuple
+        Encoded gray in [0, 1], float32, with reflected margins, sides multiples of 32; the first
+        row and column of the answer to keep; how many of both to keep.
+
+    Raises
+    ------
+    ModelMismatch
+        If the nodes are not the picture's pixels.
+    """
+    if grid.step != (1.0, 1.0):
+        raise ModelMismatch(
+            f"regressor {name} looks at every pixel, these features have a node every "
+            f"{grid.step[0]:g} pixels",
+            hint="--features pixels",
+        )
+    gray = lightness_to_gray(np.clip(lightness, 0, 100).astype(np.float32, copy=False))
+    sides = [_margins(length) for length in gray.shape]
+    # "symmetric" repeats the reflection where the picture is smaller than its margin.
+    padded = np.pad(gray, sides, mode="symmetric").astype(np.float32, copy=False)
+    first = (sides[0][0] // STEP, sides[1][0] // STEP)
+    kept = (-(-gray.shape[0] // STEP), -(-gray.shape[1] // STEP))
+    return np.ascontiguousarray(padded), first, kept
+
+
+def cut_out(logits: FloatArray, first: tuple[int, int], kept: tuple[int, int]) -> FloatArray:
+    """Return the part of an answer, shape (rows, cols, k), that `gray_with_margin` said to keep."""
+    rows, cols = (slice(start, start + count) for start, count in zip(first, kept, strict=True))
+    return logits[rows, cols]
+
+
+def first_node(grid: Grid) -> tuple[float, float]:
+    """Return where the answer's first node lies for a grid of pixels: amid 4 x 4 of them."""
+    middle = (STEP - 1) / 2
+    return grid.origin[0] + middle, grid.origin[1] + middle
+
+
+def _margins(length: int) -> tuple[int, int]:
+    total = -(-(length + MARGIN) // MULTIPLE) * MULTIPLE - length
+    before = total // 2 // STEP * STEP
+    return before, total - before

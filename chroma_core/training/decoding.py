@@ -1,0 +1,195 @@
+"""How predicted distributions are to be decoded: chosen on pictures that did not teach.
+
+Three decodings are chosen, at vividness 0, a half and 1, from how much of the training's
+rebalancing is taken back, the temperature and a gain (see `chroma_core.color.bins`). The first is
+the expected colour, the last the one with the least error among those about as colourful as the
+truth. A temperature calibrates the probabilities, and a table tells expected distances from the
+truth to confidences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chroma_core.arrays import FloatArray, IntArray
+from chroma_core.color.bins import chroma_of_logits, probabilities, spread_of_logits
+from chroma_core.regressors.unet_net import SURENESS_POINTS
+
+__all__ = ["Chosen", "calibration", "choose_path", "sureness"]
+
+UNDO = (0.0, 0.25, 0.5, 0.75, 1.0)
+TEMPERATURES = (0.2, 0.25, 0.3, 0.38, 0.5, 0.65, 0.8, 1.0)
+GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
+
+VIVID = 0.95
+"""Least mean colourfulness, over the truth's, at vividness 1."""
+
+CALM = 0.6
+"""Likewise at a half."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A decoding and what it gave on the pictures that it was chosen on.
+
+    Attributes
+    ----------
+    undo, temperature, gain : float
+        See `chroma_core.color.bins.chroma_of_logits`.
+    error : float
+        Mean squared distance from the truth over that of gray.
+    colourfulness : float
+        Mean over pictures, over the truth's.
+    """
+
+    undo: float
+    temperature: float
+    gain: float
+    error: float
+    colourfulness: float
+
+
+def choose_path(
+    logits: FloatArray,
+    truth: FloatArray,
+    bins: FloatArray,
+    weights: FloatArray,
+) -> tuple[FloatArray, tuple[Chosen, ...]]:
+    """Choose decodings for vividness 0, a half and 1.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (pictures, n, k)
+        Answers at nodes of pictures that did not teach.
+    truth : ndarray, shape (pictures, n, 2)
+        True a* and b* there.
+    bins, weights : ndarray, shape (k, 2) and (k,)
+        As for `chroma_core.color.bins.chroma_of_logits`.
+
+    Returns
+    -------
+    tuple
+        The path, shape (3, 4), rows of vividness, undo, temperature and gain; and what each row
+        gave. From row to row mean chroma does not fall.
+    """
+    gray_error = float(np.square(truth).sum(axis=-1).mean())
+    true_spread = float(np.mean([_colourfulness(picture) for picture in truth]))
+    tried = []
+    for undo in UNDO:
+        for temperature in TEMPERATURES:
+            plain = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
+            spread = float(np.mean([_colourfulness(picture) for picture in plain]))
+            for gain in GAINS:
+                error = float(np.square(plain * gain - truth).sum(axis=-1).mean())
+                tried.append(
+                    Chosen(
+                        undo=undo,
+                        temperature=temperature,
+                        gain=gain,
+                        error=error / gray_error,
+                        colourfulness=gain * spread / true_spread,
+                    )
+                )
+    rows = [next(one for one in tried if (one.undo, one.temperature, one.gain) == (1, 1, 1))]
+    for least in (CALM, VIVID):
+        fitting = [one for one in tried if one.colourfulness >= least]
+        rows.append(
+            min(fitting, key=lambda one: one.error)
+            if fitting
+            else max(tried, key=lambda one: one.colourfulness)
+        )
+    # A picture may turn out more colourful by its mean already than the calm bound asks for.
+    rows[1:] = sorted(rows[1:], key=lambda one: one.colourfulness)
+    path = [
+        (vividness, one.undo, one.temperature, one.gain)
+        for vividness, one in zip((0.0, 0.5, 1.0), rows, strict=True)
+    ]
+    return np.array(path, dtype=np.float32), tuple(rows)
+
+
+def calibration(
+    logits: FloatArray, nearest: IntArray, weights: FloatArray
+) -> tuple[float, float, float]:
+    """Choose the temperature at which probabilities are as often right as they say.
+
+    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, k)
+        Answers.
+    nearest : ndarray, shape (n,)
+        Index of the true bin.
+    weights : ndarray, shape (k,)
+        What the bins weighed in training; taken back wholly.
+
+    Returns
+    -------
+    tuple of float
+        The temperature of the least mean log loss; the expected calibration error (15 bins of the
+        greatest probability, section 2 there) at temperature 1 and at that one.
+    """
+    flat = logits - np.log(weights).astype(logits.dtype)
+    losses = {}
+    for temperature in np.geomspace(0.5, 3.0, 37):
+        shares = probabilities(flat / logits.dtype.type(temperature))
+        right = np.take_along_axis(shares, nearest[:, np.newaxis], axis=1)
+        losses[float(temperature)] = float(-np.log(np.maximum(right, 1e-12)).mean())
+    best = min(losses, key=losses.__getitem__)
+    before, after = (
+        _calibration_error(probabilities(flat / logits.dtype.type(temperature)), nearest)
+        for temperature in (1.0, best)
+    )
+    return best, before, after
+
+
+def sureness(
+    logits: FloatArray,
+    chroma: FloatArray,
+    bins: FloatArray,
+    weights: FloatArray,
+    temperature: float,
+) -> FloatArray:
+    """Return the table from expected distance to confidence.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, k)
+        Answers.
+    chroma : ndarray, shape (n, 2)
+        The colours decoded from them.
+    bins, weights : ndarray
+        As above.
+    temperature : float
+        That of `calibration`.
+
+    Returns
+    -------
+    ndarray, shape (16, 2)
+        Distances, rising, and the share of nodes that are farther, from 1 to 0.
+    """
+    spread = spread_of_logits(logits, bins, weights, chroma, temperature=temperature)
+    shares = np.linspace(0, 1, SURENESS_POINTS)
+    distances = np.maximum.accumulate(np.quantile(spread, shares) + np.arange(len(shares)) * 1e-4)
+    return np.stack([distances, 1 - shares], axis=1).astype(np.float32)
+
+
+def _calibration_error(shares: FloatArray, nearest: IntArray) -> float:
+    said = shares.max(axis=1)
+    right = shares.argmax(axis=1) == nearest
+    place = np.minimum((said * 15).astype(int), 14)
+    error = 0.0
+    for part in range(15):
+        inside = place == part
+        if inside.any():
+            error += inside.mean() * abs(float(said[inside].mean()) - float(right[inside].mean()))
+    return float(error)
+
+
+def _colourfulness(chroma: FloatArray) -> float:
+    """Spread and mean of a* and b*, as Hasler & Suesstrunk weigh those of opponent colours."""
+    spread = np.sqrt(chroma.var(axis=0).sum())
+    mean = np.hypot(*chroma.mean(axis=0))
+    return float(spread + 0.3 * mean)

@@ -1,0 +1,115 @@
+"""Regressor ``onnx``: runs what ``tf-unet`` trained, without TensorFlow.
+
+The graph lies beside this file and holds no weights (``training/unet/make_graph.py`` writes it);
+they come from the model folder, in memory. A graph that names files is never loaded from a path.
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from chroma_core.arrays import FloatArray
+from chroma_core.errors import ModelError
+from chroma_core.options import Options, option
+from chroma_core.regressors import unet_net
+from chroma_core.stages import Grid, Prediction, Regressor, Weights, WeightShapes
+from chroma_onnx.encoder import load_session
+
+__all__ = ["OnnxOptions", "OnnxRegressor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxOptions(Options):
+    """How the network is run; its shape is part of its format."""
+
+    flip: bool = option(False, "average with the answer for the mirrored picture", run=True)
+    threads: int = option(1, "threads of onnxruntime; 0: as many as it likes", ge=0, run=True)
+
+
+class OnnxRegressor(Regressor[OnnxOptions]):
+    """EfficientNet-Lite0 with a decoder and a distribution over colours, run by onnxruntime.
+
+    Parameters
+    ----------
+    options : OnnxOptions, optional
+        How it is run.
+    weights : Mapping, optional
+        Weights by file and tensor name.
+    """
+
+    name = "onnx"
+    Options = OnnxOptions
+    requires = ("onnxruntime",)
+    extra = "onnx"
+    reads = frozenset({unet_net.FORMAT})
+
+    def __init__(self, options: OnnxOptions | None = None, weights: Weights | None = None) -> None:
+        super().__init__(options)
+        self._weights: Weights = weights if weights is not None else types.MappingProxyType({})
+
+    def weight_shapes(self, width: int) -> WeightShapes:
+        """Return the tensors of the network."""
+        return unet_net.weight_shapes()
+
+    def weights(self) -> Weights:
+        """Return the network's tensors; empty before any model was loaded."""
+        return self._weights
+
+    def with_weights(self, weights: Weights) -> OnnxRegressor:
+        """Return this stage with the given network."""
+        return type(self)(self.options, weights)
+
+    def predict(self, features: FloatArray, lightness: FloatArray, grid: Grid) -> Prediction:
+        """Predict a* and b* at a node in each 4 x 4 pixels.
+
+        Parameters
+        ----------
+        features : ndarray, shape (h, w, 0)
+            None are looked at.
+        lightness : ndarray, shape (h, w)
+            L* in [0, 100] of every pixel.
+        grid : Grid
+            Every pixel of the work picture.
+
+        Raises
+        ------
+        ModelError
+            If the stage has no weights, or the nodes are not the picture's pixels.
+        PluginError
+            If onnxruntime cannot be imported.
+        """
+        gray, first, kept = unet_net.gray_with_margin(lightness, grid, self.name)
+        logits = self._logits(gray)
+        if self.options.flip:
+            logits = (logits + self._logits(gray[:, ::-1])[:, ::-1]) / 2
+        return unet_net.prediction_of(
+            unet_net.cut_out(logits, first, kept), self._weights, unet_net.first_node(grid)
+        )
+
+    def _logits(self, gray: FloatArray) -> FloatArray:
+        given = np.ascontiguousarray(gray)[np.newaxis, np.newaxis]
+        (answer,) = self._session.run(["logits"], {"gray": given})
+        return np.ascontiguousarray(np.moveaxis(answer[0], 0, -1))
+
+    @cached_property
+    def _session(self) -> Any:
+        if unet_net.FILE not in self._weights:
+            raise ModelError(f"regressor {self.name} has no weights", hint="--model NAME")
+        tensors = self._weights[unet_net.FILE]
+        names = (
+            f"{convolution.name}.{part}"
+            for convolution in unet_net.CONVOLUTIONS
+            for part in ("kernel", "bias")
+        )
+        graph = resources.files("chroma_onnx").joinpath("unet.onnx").read_bytes()
+        return load_session(
+            graph,
+            self.options.threads,
+            {name: tensors[name].astype(np.float32) for name in names},
+        )

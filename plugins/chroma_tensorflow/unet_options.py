@@ -1,0 +1,43 @@
+"""Options of ``tf-unet`` and of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chroma_core.options import Options, option
+
+__all__ = ["UNetOptions", "UNetTrainOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetOptions(Options):
+    """How the network is run; its shape is part of its format."""
+
+    flip: bool = option(False, "average with the answer for the mirrored picture", run=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetTrainOptions(Options):
+    """How the network is trained."""
+
+    epochs: float = option(10.0, "passes over the training pictures", gt=0)
+    batch: int = option(16, "pictures a step", ge=1)
+    learning_rate: float = option(6e-4, "of AdamW at its highest, for the decoder", gt=0)
+    encoder_rate: float = option(0.25, "share of that for the encoder", ge=0)
+    warmup: int = option(300, "steps over which the rate rises", unit="steps", ge=0)
+    weight_decay: float = option(0.01, "of AdamW", ge=0)
+    mix: float = option(0.5, "1 weighs all colours alike, 0 by how rare they are", ge=0, le=1)
+    sizes: str = option(
+        "160,192,224,256", "sides of the squares that are cut out, multiples of 32", unit="px"
+    )
+    wear: bool = option(True, "put the wear of old photographs on the pictures")
+    average: float = option(0.999, "of the running mean of weights that is kept", ge=0, lt=1)
+    validate: int = option(200, "pictures that errors are measured on after each part", ge=1)
+    parts: int = option(4, "checkpoints an epoch", ge=1, run=True)
+    seed: int = option(0, "what order, cuts and wear follow from", ge=0)
+    start: str = option(
+        "unet",
+        "model to begin with, or a .safetensors file with an encoder",
+        run=True,
+    )
+    threads: int = option(0, "threads to compute with; 0 takes one a processor", ge=0, run=True)

@@ -1,0 +1,405 @@
+"""Training of the network of ``bins-unet/1``, on whichever backend Keras runs.
+
+Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019), warm-up and cosine decay; the
+encoder, which has learnt to see before, takes smaller steps. What is kept is the running mean of
+the weights. Targets are soft codes of the true colours, and rare colours weigh more (Zhang, Isola &
+Efros, ECCV 2016).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chroma_core.arrays import AnyArray, FloatArray, IntArray
+from chroma_core.color.bins import ab_bins, bin_weights, chroma_of_logits, soft_codes
+from chroma_core.errors import ModelMismatch, OptionError, TrainingError
+from chroma_core.models import load_model
+from chroma_core.regressors.unet_net import ENCODER, FILE, FORMAT, MULTIPLE
+from chroma_core.stages import Checkpoint, Progress, TrainingData
+from chroma_core.training.data import require_part
+from chroma_core.training.decoding import calibration, choose_path, sureness
+from chroma_tensorflow.feed import ahead
+from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at
+from chroma_tensorflow.unet_model import set_tensors, tensors_of, unet_model
+from chroma_tensorflow.unet_options import UNetTrainOptions
+
+__all__ = ["TrainedUNet", "train_unet"]
+
+AVERAGED_EVERY = 5
+"""Steps between two updates of the running mean of weights."""
+
+MEASURED_SIZE = 256
+NODES_KEPT = 512
+"""Nodes of each held-out picture on which decoding is chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedUNet:
+    """What came out: tensors of the model's file, one history entry a part, facts for the card."""
+
+    tensors: Mapping[str, AnyArray]
+    history: tuple[Mapping[str, float], ...]
+    facts: Mapping[str, Any]
+
+
+def train_unet(
+    keras: Any,
+    data: TrainingData,
+    options: UNetTrainOptions,
+    progress: Progress,
+    checkpoint: Checkpoint,
+) -> TrainedUNet:
+    """Train the network and choose how its answers are decoded.
+
+    Parameters
+    ----------
+    keras : module
+        Keras 3.
+    data : TrainingData
+        Whole pictures, a node on every pixel; needs a part "validation".
+    options : UNetTrainOptions
+        How to train.
+    progress : callable
+        Told of steps done and to do, with loss, pictures a second and time left.
+    checkpoint : Checkpoint
+        Saved after each part of an epoch; if it holds a state, training goes on from there.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is not finite; names epoch and step. The last checkpoint stays.
+    """
+    for part in ("train", "validation"):
+        require_part(data, part)
+    trainer = _Trainer(keras, data, options, progress)
+    trainer.restore(checkpoint.load())
+    while trainer.step < trainer.steps:
+        trainer.run_part(progress)
+        checkpoint.save(*trainer.state())
+    return trainer.answer()
+
+
+class _Trainer:
+    def __init__(
+        self, keras: Any, data: TrainingData, options: UNetTrainOptions, progress: Progress
+    ) -> None:
+        self.keras, self.options = keras, options
+        self.sizes = _sizes(options.sizes)
+        keras.utils.set_random_seed(options.seed)
+        self.bins = ab_bins()
+        self.held = MapStore(data, "validation", progress, options.validate)
+        self.store = MapStore(data, "train", progress)
+        self.steps = max(1, round(options.epochs * len(self.store) / options.batch))
+        self.part_steps = max(1, round(len(self.store) / options.batch / options.parts))
+        self.step = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, float]] = []
+        self.model = unet_model(keras)
+        start = _start(options.start)
+        set_tensors(self.model, start)
+        shares = _bin_shares(self.store, self.bins)
+        self.weights = bin_weights(shares, mix=options.mix).astype(np.float32)
+        self.table, self.code_weights = _targets(self.bins, self.weights)
+        self.model.compile(
+            optimizer=_optimizer(keras, self._rate(), options),
+            loss=self._loss(),
+            jit_compile=False,
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.mean = [np.array(array) for array in self.model.get_weights()]
+
+    def _rate(self) -> Any:
+        options = self.options
+        decay = self.keras.optimizers.schedules.CosineDecay
+        warmup = min(options.warmup, self.steps // 4)
+        return decay(
+            initial_learning_rate=options.learning_rate / 50 if warmup else options.learning_rate,
+            decay_steps=max(1, self.steps - warmup),
+            alpha=0.01,
+            warmup_target=options.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+
+    def _loss(self) -> Any:
+        ops = self.keras.ops
+        table = ops.convert_to_tensor(self.table)
+        weights = ops.convert_to_tensor(self.code_weights)
+
+        def loss(codes: Any, logits: Any) -> Any:
+            codes = ops.cast(codes, "int32")
+            wanted = ops.cast(ops.take(table, codes, axis=0), "float32")
+            # The shares add up to 1, so that the log of the sum stands alone.
+            each = ops.logsumexp(logits, axis=-1) - ops.sum(wanted * logits, axis=-1)
+            return each * ops.take(weights, codes, axis=0)
+
+        return loss
+
+    # State, and going on from it.
+
+    def restore(self, saved: tuple[Mapping[str, AnyArray], Mapping[str, Any]] | None) -> None:
+        """Go on from a checkpoint."""
+        if saved is None:
+            return
+        arrays, facts = saved
+        count = len(self.mean)
+        self.model.set_weights([arrays[f"weights.{index}"] for index in range(count)])
+        self.mean = [np.array(arrays[f"mean.{index}"]) for index in range(count)]
+        for index, variable in enumerate(self.model.optimizer.variables):
+            variable.assign(arrays[f"optimizer.{index}"])
+        self.step, self.seconds = facts["step"], facts["seconds"]
+        self.history = [dict(entry) for entry in facts["history"]]
+
+    def state(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
+        """Return arrays and facts from which `restore` goes on."""
+        convert = self.keras.ops.convert_to_numpy
+        arrays = {f"weights.{i}": array for i, array in enumerate(self.model.get_weights())}
+        arrays |= {f"mean.{index}": array for index, array in enumerate(self.mean)}
+        arrays |= {
+            f"optimizer.{index}": np.asarray(convert(variable.value))
+            for index, variable in enumerate(self.model.optimizer.variables)
+        }
+        return arrays, {"step": self.step, "seconds": self.seconds, "history": self.history}
+
+    # One part of an epoch.
+
+    def run_part(self, progress: Progress) -> None:
+        """Step through a part of the pictures, then measure on unseen ones."""
+        options = self.options
+        began = time.monotonic()
+        stop = min(self.steps, (self.step // self.part_steps + 1) * self.part_steps)
+        first, losses = self.step, []
+
+        def cuts() -> Iterator[Any]:
+            for number in range(first, stop):
+                yield batch_at(
+                    self.store,
+                    number,
+                    batch=options.batch,
+                    sizes=self.sizes,
+                    seed=options.seed,
+                    wear=options.wear,
+                )
+
+        for cut in ahead(cuts()):
+            loss = float(self.model.train_on_batch(cut.gray, cut.codes))
+            self.step += 1
+            epoch = self.step * options.batch / len(self.store)
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is {loss} in epoch {epoch:.2f}, step {self.step}",
+                    hint="lower train.learning_rate and go on with --resume",
+                )
+            losses.append(loss)
+            if self.step % AVERAGED_EVERY == 0:
+                self._average()
+            passed = time.monotonic() - began
+            left = passed / (self.step - first) * (self.steps - self.step)
+            progress(
+                self.step,
+                self.steps,
+                {
+                    "epoch": f"{epoch:.2f}",
+                    "loss": f"{np.mean(losses[-50:]):.3f}",
+                    "pictures/s": f"{(self.step - first) * options.batch / passed:.1f}",
+                    "left": f"{left / 60:.0f} min",
+                },
+            )
+        found = self._measured()
+        self.seconds += time.monotonic() - began
+        self.history.append(
+            {
+                "epoch": round(self.step * options.batch / len(self.store), 3),
+                "seconds": round(self.seconds, 1),
+                "loss": float(np.mean(losses)),
+                **found,
+            }
+        )
+
+    def _average(self) -> None:
+        steps = self.step / AVERAGED_EVERY
+        keep = min(self.options.average**AVERAGED_EVERY, steps / (steps + 4))
+        for mean, now in zip(self.mean, self.model.get_weights(), strict=True):
+            mean *= keep
+            mean += (1 - keep) * now
+
+    def _held_out(self) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Yield the mean weights' logits (n, k) and the true codes (n,) of unseen pictures."""
+        now = self.model.get_weights()
+        self.model.set_weights(self.mean)
+        try:
+            waiting: list[Cut] = []
+            for cut in self.held.middles(MEASURED_SIZE):
+                waiting.append(cut)
+                if len(waiting) == 8:
+                    yield from self._answers(waiting)
+                    waiting = []
+            if waiting:
+                yield from self._answers(waiting)
+        finally:
+            self.model.set_weights(now)
+
+    def _answers(self, cuts: list[Cut]) -> Iterator[tuple[FloatArray, IntArray]]:
+        logits = self.model.predict_on_batch(np.concatenate([cut.gray for cut in cuts]))
+        for answer, cut in zip(logits, cuts, strict=True):
+            yield answer.reshape(-1, len(self.bins)), cut.codes.ravel()
+
+    def _measured(self) -> dict[str, float]:
+        """Return the log loss and the errors of the expected colour on unseen pictures."""
+        loss, count = 0.0, 0
+        errors, spreads = np.zeros(2), np.zeros(2)
+        for logits, codes in self._held_out():
+            top = logits.max(axis=1)
+            sums = np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1)) + top
+            each = sums - (self.table[codes].astype(np.float32) * logits).sum(axis=1)
+            loss += float((each * self.code_weights[codes]).sum())
+            count += len(codes)
+            truth = _chroma_of(codes)
+            chroma = chroma_of_logits(logits, self.bins, self.weights, undo=1.0, temperature=1.0)
+            errors += np.square(chroma - truth).sum(axis=0)
+            spreads += np.square(truth - truth.mean(axis=0)).sum(axis=0)
+        a, b = (errors / np.maximum(spreads, 1e-9)).tolist()
+        return {"validation_loss": loss / count, "validation_a": a, "validation_b": b}
+
+    def answer(self) -> TrainedUNet:
+        """Return the mean weights and the decoding that suits them."""
+        rng = np.random.default_rng(self.options.seed)
+        kept, truths = [], []
+        for logits, codes in self._held_out():
+            chosen = rng.permutation(len(codes))[:NODES_KEPT]
+            kept.append(logits[chosen])
+            truths.append(_chroma_of(codes[chosen]))
+        logits, truth = np.stack(kept), np.stack(truths)
+        path, rows = choose_path(logits, truth, self.bins, self.weights)
+        flat, true = logits.reshape(-1, len(self.bins)), truth.reshape(-1, 2)
+        nearest = soft_codes(true, self.bins, neighbours=1)[0][:, 0]
+        temperature, before, after = calibration(flat, nearest, self.weights)
+        _, undo, warmth, gain = (float(number) for number in path[-1])
+        chroma = chroma_of_logits(
+            flat, self.bins, self.weights, undo=undo, temperature=warmth, gain=gain
+        )
+        table = sureness(flat, chroma, self.bins, self.weights, temperature)
+        self.model.set_weights(self.mean)
+        tensors = {name: array.astype(np.float16) for name, array in tensors_of(self.model).items()}
+        tensors |= {
+            "bins": self.bins.astype(np.float32),
+            "weights": self.weights,
+            "calibration": np.array([temperature], dtype=np.float32),
+            "path": path,
+            "sureness": table,
+        }
+        facts = {
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "pictures": len(self.store),
+            "calibration_error_before": round(before, 4),
+            "calibration_error": round(after, 4),
+            "decoding": [
+                {
+                    "vividness": float(point[0]),
+                    "undo": row.undo,
+                    "temperature": row.temperature,
+                    "gain": row.gain,
+                    "error over gray's": round(row.error, 4),
+                    "colourfulness over truth's": round(row.colourfulness, 4),
+                }
+                for point, row in zip(path, rows, strict=True)
+            ],
+        }
+        return TrainedUNet(tensors=tensors, history=tuple(self.history), facts=facts)
+
+
+def _optimizer(keras: Any, rate: Any, options: UNetTrainOptions) -> Any:
+    slower = tuple(f"{convolution.name}/" for convolution in ENCODER)
+
+    class LayerwiseAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is not typed
+        """AdamW whose steps are smaller in the encoder."""
+
+        def build(self, variables: Any) -> None:
+            super().build(variables)
+            self.shares = [
+                options.encoder_rate if variable.path.startswith(slower) else 1.0
+                for variable in variables
+            ]
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
+            # The backend's own variable knows no path; Keras' optimisers find theirs by this index.
+            share = self.shares[self._get_variable_index(variable)]
+            return super().update_step(gradient, variable, learning_rate * share)
+
+    return LayerwiseAdamW(
+        learning_rate=rate, weight_decay=options.weight_decay, global_clipnorm=1.0
+    )
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or any(size < 64 or size % MULTIPLE for size in sizes):
+        raise OptionError(
+            f"train.sizes is {text!r}, wanted multiples of {MULTIPLE} from 64, such as 160,192"
+        )
+    return sizes
+
+
+def _start(start: str) -> Mapping[str, AnyArray]:
+    """Return the tensors to begin with: a model's, or those of an encoder's file."""
+    if start.endswith(".safetensors"):
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = Path(start)
+        try:
+            tensors = dict(load_file(path))
+        except (OSError, SafetensorError) as error:
+            raise OptionError(f"train.start cannot be read: {error}", path=start) from error
+        missing = [c.name for c in ENCODER if f"{c.name}.kernel" not in tensors]
+        if missing:
+            raise ModelMismatch(f"has no convolution {missing[0]}", path=start)
+        return tensors
+    model = load_model(start)
+    if model.weight_format != FORMAT:
+        raise ModelMismatch(
+            f"model {start} has weights of format {model.weight_format!r}, wanted {FORMAT!r}",
+            hint="--set train.start=unet",
+        )
+    return model.regressor.weights()[FILE]
+
+
+def _chroma_of(codes: IntArray) -> FloatArray:
+    """Return a* and b* of codes, shape (..., 2), float32."""
+    places = np.stack(np.divmod(codes, CODES), axis=-1)
+    chroma: FloatArray = (places - CODES // 2).astype(np.float32) * 2
+    return chroma
+
+
+def _bin_shares(store: MapStore, bins: FloatArray) -> FloatArray:
+    """Return how often each bin occurs, softly counted and a little smoothed."""
+    counts = np.zeros(CODES**2)
+    for index in range(len(store)):
+        _, chroma = store.picture(index)
+        places = chroma[::2, ::2].reshape(-1, 2).astype(np.float32)
+        codes = np.clip(np.rint(places / 2) + CODES // 2, 0, CODES - 1).astype(int)
+        counts += np.bincount(codes[:, 0] * CODES + codes[:, 1], minlength=CODES**2)
+    seen = np.flatnonzero(counts)
+    nearest, shares = soft_codes(_chroma_of(seen), bins)
+    found = np.zeros(len(bins))
+    np.add.at(found, nearest, shares * counts[seen][:, np.newaxis])
+    return found / found.sum()
+
+
+def _targets(bins: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return, for each code, its soft code (codes, k) in half precision and its weight."""
+    codes = np.arange(CODES**2)
+    nearest, shares = soft_codes(_chroma_of(codes), bins)
+    table = np.zeros((len(codes), len(bins)), dtype=np.float16)
+    np.put_along_axis(table, nearest, shares.astype(np.float16), axis=1)
+    return table, weights[nearest[:, 0]].astype(np.float32)
