@@ -59,8 +59,11 @@ class Ended:
 
 
 def moments(undisturbed: Ended, count: int, seed: int) -> Iterator[Moment]:
-    """Yield random moments of a run, by turns a time and a change of files."""
+    """Yield random moments of a run, by turns a time and a change of files; first the last one."""
     rng = random.Random(seed)
+    if undisturbed.changes:
+        yield Moment(change=undisturbed.changes)
+        count -= 1
     for number in range(count):
         if number % 2 and undisturbed.changes:
             yield Moment(change=rng.randint(1, undisturbed.changes))

@@ -180,7 +180,7 @@ def save_model(
     contents[CARD] = write_card(json.loads(text)).encode("utf-8")
     contents[DESCRIPTION] = text
     for file, content in (beside or {}).items():
-        if file in contents or Path(file).name != file:
+        if file in contents or Path(file).name != file or file == "..":
             raise InputError(f"{file!r} is no name for a further file of a model")
         contents[file] = content
     _write_folder(target, contents, overwrite=overwrite)

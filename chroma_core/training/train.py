@@ -25,9 +25,10 @@ from chroma_core.arrays import FloatArray
 from chroma_core.errors import ChromaError, OptionError, PluginError, TrainingError
 from chroma_core.features.concatenated import Concatenated
 from chroma_core.models import Model, load_model, save_model
+from chroma_core.models.stages import describe_refiner
 from chroma_core.options import Options, options_from_text, options_to_text
 from chroma_core.pipeline import stage_text
-from chroma_core.plugins import find_stage, require_libraries
+from chroma_core.plugins import default_registry, find_stage, require_libraries
 from chroma_core.stages import (
     Colorspace,
     Features,
@@ -212,7 +213,7 @@ def train(
             )
             data = ShardData(beside / "shards")
     facts = _facts_of(data)
-    refiners = [(refiner, dict(chosen)) for refiner, chosen in refiners]
+    refiners = list(refiners)
     if earlier is not None:
         same = (
             stage_text(earlier.regressor) == stage_text(regressor)
@@ -220,7 +221,7 @@ def train(
             and stage_text(earlier.colorspace) == stage_text(colorspace)
             and earlier.record.get("options") == options_to_text(options, run=False)
             and earlier.record.get("data") == facts
-            and [(part, dict(chosen)) for part, chosen in earlier.refiners] == refiners
+            and list(earlier.refiners) == _in_full(refiners)
             and (earlier.name, earlier.licence) == (name or target.name, licence)
         )
         if not same:
@@ -346,6 +347,14 @@ def _earlier(target: Path) -> Model | None:
         return load_model(target)
     except ChromaError:
         return None
+
+
+def _in_full(
+    refiners: Iterable[tuple[str, Mapping[str, str]]],
+) -> list[tuple[str, Mapping[str, str]]]:
+    """Return refiners with all their options, as a model keeps them."""
+    described = [describe_refiner(name, text, default_registry()) for name, text in refiners]
+    return [(part["name"], part["options"]) for part in described]
 
 
 def _done_before(model: Model, data: ShardData | PhotographData, seconds: float) -> TrainedModel:

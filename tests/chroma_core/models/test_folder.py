@@ -409,6 +409,50 @@ def test_a_model_is_replaced_when_told(good, parts):
     assert sorted(path.name for path in good.parent.iterdir()) == ["good"]
 
 
+def test_further_files_lie_beside_the_model(tmp_path, parts):
+    save_model(tmp_path / "m", beside={"history.csv": b"epoch"}, **parts)
+
+    assert (tmp_path / "m" / "history.csv").read_bytes() == b"epoch"
+    assert load_model(tmp_path / "m").name == "m"
+
+
+@pytest.mark.parametrize("name", ["model.json", "a.safetensors", "../up", "sub/file", ".."])
+def test_further_files_stay_in_the_folder_and_replace_nothing(tmp_path, parts, name):
+    with pytest.raises(InputError, match="no name for a further file"):
+        save_model(tmp_path / "m", beside={name: b""}, **parts)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_saving_left_goes_with_the_next(tmp_path, parts):
+    for left in (".m.0123456789ab.partial", ".m.0123456789ab.old"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "a.safetensors").write_bytes(b"half")
+    others = [".n.0123456789ab.partial", ".m.mine.partial"]
+    for name in others:
+        (tmp_path / name).mkdir()
+
+    save_model(tmp_path / "m", **parts)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["m", *others])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs flock")
+def test_what_another_process_is_saving_stays(tmp_path, parts):
+    import fcntl
+
+    busy = tmp_path / ".m.0123456789ab.partial"
+    busy.mkdir()
+    descriptor = os.open(busy, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        save_model(tmp_path / "m", **parts)
+
+        assert busy.is_dir()
+    finally:
+        os.close(descriptor)
+
+
 def test_only_a_model_folder_is_ever_replaced(tmp_path, parts):
     home = tmp_path / "home"
     home.mkdir()

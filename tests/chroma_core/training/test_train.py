@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -21,7 +22,14 @@ from chroma_core.stages import Grid, Prediction, Regressor, Samples
 from chroma_core.training.data import ShardData, moments
 from chroma_core.training.extract import extract
 from chroma_core.training.measure import measure
-from chroma_core.training.train import HISTORY, LEARNING_CURVE, is_shards, stages_of, train
+from chroma_core.training.train import (
+    HISTORY,
+    LEARNING_CURVE,
+    has_checkpoint,
+    is_shards,
+    stages_of,
+    train,
+)
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("matplotlib")
@@ -210,6 +218,58 @@ def test_training_goes_on_from_its_checkpoint(shards, tmp_path, monkeypatch):
 
     assert InSteps.counted == 3
     assert not (tmp_path / "m.training").exists()
+
+
+def test_a_training_that_is_done_is_not_done_again(shards, tmp_path, monkeypatch):
+    """It may have been killed after its model was safe, and before it had tidied up."""
+    monkeypatch.setattr(InSteps, "most", 99)
+    made = train(shards, tmp_path / "m", regressor=InSteps())
+    monkeypatch.setattr(InSteps, "most", 1)
+    with pytest.raises(KeyboardInterrupt):
+        train(shards, tmp_path / "m", regressor=InSteps(), overwrite=True)
+    monkeypatch.setattr(InSteps, "counted", 0)
+    assert has_checkpoint(tmp_path / "m")
+
+    again = train(shards, tmp_path / "m", regressor=RidgeRegressor(), resume=True)
+
+    assert InSteps.counted == 0
+    assert again.errors == made.errors
+    assert [entry.keys() for entry in again.history] == [entry.keys() for entry in made.history]
+    assert again.record["metrics"] == made.record["metrics"]
+    for file, tensors in made.regressor.weights().items():
+        for name, array in tensors.items():
+            np.testing.assert_array_equal(again.regressor.weights()[file][name], array)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"train_options": RidgeTrainOptions(alpha=0.5)},
+        {"regressor": RidgeRegressor(RidgeOptions(lightness=False))},
+        {"name": "another"},
+        {"licence": "CC0-1.0"},
+        {"refiners": ()},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_model_of_another_training_is_still_refused(shards, tmp_path, other):
+    train(shards, tmp_path / "m", regressor=RidgeRegressor())
+    before = (tmp_path / "m" / "model.json").read_bytes()
+
+    with pytest.raises(TrainingError, match="something already"):
+        train(shards, tmp_path / "m", **{"regressor": RidgeRegressor(), **other}, resume=True)
+    assert (tmp_path / "m" / "model.json").read_bytes() == before
+
+
+def test_a_missing_drawing_library_costs_the_drawing_alone(shards, tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+    train(shards, tmp_path / "m", regressor=RidgeRegressor())
+
+    assert load_model(tmp_path / "m")
+    assert not (tmp_path / "m" / LEARNING_CURVE).exists()
+    assert "no learning curve" in caplog.text
 
 
 def test_a_checkpoint_of_other_options_or_data_is_refused(shards, tmp_path, monkeypatch):

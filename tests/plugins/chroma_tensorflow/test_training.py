@@ -176,6 +176,90 @@ def test_resumed_training_gives_the_weights_of_an_uninterrupted_one(tmp_path, ep
             )
 
 
+CHUNKS = 9
+"""Of 3000 training rows six, of 600 validating three, where a chunk has 500 and 200 rows."""
+
+
+@pytest.mark.parametrize("at", [1, 5, 6, 8, 9, 15, 4 * CHUNKS - 1])
+def test_a_training_stopped_within_an_epoch_goes_on_from_there(tmp_path, monkeypatch, at):
+    """Between two chunks, before and within validation, and at the last report of all."""
+    monkeypatch.setattr("chroma_tensorflow.trainer.CHUNK_ROWS", 500)
+    monkeypatch.setattr("chroma_tensorflow.feed.CHUNK_ROWS", 200)
+    options = DenseTrainOptions(**{**QUICK.__dict__, "dropout": 0.1, "noise": 0.1})
+    seen = []
+    whole = train(options, progress=lambda *told: seen.append(told))
+    assert len(seen) == 4 * CHUNKS
+    told = []
+
+    def stopping(done, total, facts):
+        told.append(done)
+        if len(told) == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(options, checkpoint=FolderCheckpoint(tmp_path), progress=stopping)
+    facts = FolderCheckpoint(tmp_path).load()[1]
+    # In an epoch's last report all is done but to take note of its errors.
+    assert facts["epoch"] * 6 + facts["tally"]["chunks"] == len(set(told))
+    rest = []
+    resumed = train(
+        options, checkpoint=FolderCheckpoint(tmp_path), progress=lambda *told: rest.append(told[0])
+    )
+
+    assert [d for d in rest if d > told[-1]] == [d for d, _, _ in seen if d > told[-1]]
+    assert min(rest) >= told[-1]
+    for one, other in zip(resumed.history, whole.history, strict=True):
+        assert {k: v for k, v in one.items() if "second" not in k} == pytest.approx(
+            {k: v for k, v in other.items() if "second" not in k}, rel=1e-5
+        )
+    for file, tensors in whole.regressor.weights().items():
+        for name, tensor in tensors.items():
+            # The same steps on the same batches; threads may sum in another order.
+            np.testing.assert_allclose(
+                resumed.regressor.weights()[file][name], tensor, rtol=0, atol=1e-6, err_msg=name
+            )
+
+
+def test_a_long_epoch_is_saved_within(tmp_path, monkeypatch):
+    monkeypatch.setattr("chroma_tensorflow.trainer.CHUNK_ROWS", 500)
+    monkeypatch.setattr("chroma_tensorflow.trainer.SAVE_SECONDS", 0.0)
+    chunks = []
+
+    class Watched(FolderCheckpoint):
+        def save(self, arrays, facts):
+            super().save(arrays, facts)
+            chunks.append((facts["epoch"], facts["tally"]["chunks"]))
+
+    train(DenseTrainOptions(epochs=2, batch=50), checkpoint=Watched(tmp_path))
+
+    within = [(0, chunk) for chunk in range(1, 7)]
+    # Six chunks of training, one of validation, and the end of the epoch.
+    assert chunks == [
+        *within,
+        (0, 6),
+        (1, 0),
+        *((1, chunk) for _, chunk in within),
+        (1, 6),
+        (2, 0),
+    ]
+
+
+def test_a_checkpoint_of_version_0_1_is_taken_up(tmp_path):
+    whole = train(QUICK)
+    with pytest.raises(KeyboardInterrupt):
+        train(QUICK, checkpoint=Interrupted(tmp_path, 2))
+    arrays, facts = FolderCheckpoint(tmp_path).load()
+    FolderCheckpoint(tmp_path).save(arrays, {k: v for k, v in facts.items() if k != "tally"})
+
+    resumed = train(QUICK, checkpoint=FolderCheckpoint(tmp_path))
+
+    assert [e["epoch"] for e in resumed.history] == [e["epoch"] for e in whole.history]
+    for name, tensor in whole.regressor.weights()["a"].items():
+        np.testing.assert_allclose(
+            resumed.regressor.weights()["a"][name], tensor, rtol=0, atol=1e-6
+        )
+
+
 def test_another_seed_gives_another_net():
     one = DenseTrainOptions(epochs=1, batch=50)
     two = DenseTrainOptions(epochs=1, batch=50, seed=1)
