@@ -141,6 +141,7 @@ def build(
     join: JoinMethod = "guided",
     work_size: int | None = None,
     vividness: float = 1.0,
+    certainty: float | None = None,
 ) -> Pipeline:
     """Build a pipeline from the names of its stages.
 
@@ -165,6 +166,9 @@ def build(
         Short side of the work picture in pixels, 0 for full size; the model's own where not given.
     vividness : float, optional
         1 as shipped, 0 the least vivid.
+    certainty : float, optional
+        0 to 1: how much chroma fades where the regressor is not sure; what the model advises where
+        not given.
 
     Raises
     ------
@@ -198,6 +202,7 @@ def build(
         join=join,
         work_size=pipeline.work_size if work_size is None else work_size,
         vividness=vividness,
+        certainty=pipeline.certainty if certainty is None else certainty,
     )
 
 
@@ -318,6 +323,7 @@ def _with_model(
         work_size=model.work_size,
         origin={"model": model.name, "model_sha256": model.digest},
         mean_chroma=_mean_chroma(model),
+        certainty=_certainty(model),
     )
 
 
@@ -327,6 +333,13 @@ def _mean_chroma(model: Model) -> tuple[float, float] | None:
     except (KeyError, TypeError, ValueError):
         return None
     return a, b
+
+
+def _certainty(model: Model) -> float:
+    """Return the certainty that a model's record advises, 0 where it advises none."""
+    advised = model.record.get("certainty", 0.0)
+    fits = isinstance(advised, int | float) and not isinstance(advised, bool) and 0 <= advised <= 1
+    return float(advised) if fits else 0.0
 
 
 def _parts(features: Features[Any]) -> list[Features[Any]]:

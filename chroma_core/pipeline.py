@@ -84,6 +84,8 @@ class Pipeline:
         Short side of the work picture in pixels; 0 works at full size.
     vividness : float
         See `Prediction.at`.
+    certainty : float
+        See `Prediction.faded`.
     origin : Mapping[str, str]
         Where the stages come from (model, its digest), for provenance.
     mean_chroma : tuple of float, or None
@@ -97,6 +99,7 @@ class Pipeline:
     join: JoinMethod = "guided"
     work_size: int = REFERENCE_SIDE
     vividness: float = 1.0
+    certainty: float = 0.0
     origin: Mapping[str, str] = field(default_factory=dict)
     mean_chroma: tuple[float, float] | None = None
 
@@ -108,6 +111,8 @@ class Pipeline:
             raise OptionError(f"work_size is {self.work_size}, wanted at least 0")
         if not 0 <= self.vividness < np.inf:
             raise OptionError(f"vividness is {self.vividness}, wanted finite and at least 0")
+        if not 0 <= self.certainty <= 1:
+            raise OptionError(f"certainty is {self.certainty}, wanted 0 to 1")
         for refiner in self.refiners:
             if not _speaks(refiner, self.colorspace):
                 raise InputError(
@@ -161,7 +166,7 @@ class Pipeline:
             scene = _scene(area_shrink(lightness, shape), shrunk)
         predicted = predict(scene, self.features, self.regressor)
         vivid = asked(self.regressor, predicted.at, self.vividness)
-        return checked_prediction(self.regressor, vivid)
+        return checked_prediction(self.regressor, vivid).faded(self.certainty)
 
     def fuse(
         self,
@@ -229,6 +234,7 @@ class Pipeline:
             "join": self.join,
             "work_size": self.work_size,
             "vividness": self.vividness,
+            "certainty": self.certainty,
             **self.origin,
         }
 

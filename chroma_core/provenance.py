@@ -61,7 +61,7 @@ def arguments_of(record: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``features``, ``regressor``, ``refiner``, ``colorspace``, ``model``, ``settings``,
-        ``join``, ``work_size``, ``vividness``.
+        ``join``, ``work_size``, ``vividness``, ``certainty``.
 
     Raises
     ------
@@ -98,8 +98,16 @@ def arguments_of(record: Mapping[str, Any]) -> dict[str, Any]:
         "join": record.get("join"),
         "work_size": record.get("work_size"),
         "vividness": record.get("vividness"),
+        # Results of versions that did not fade say nothing of it.
+        "certainty": record.get("certainty", 0.0),
     }
-    kinds = {"model": str | None, "join": str, "work_size": int, "vividness": float | int}
+    kinds = {
+        "model": str | None,
+        "join": str,
+        "work_size": int,
+        "vividness": float | int,
+        "certainty": float | int,
+    }
     for name, kind in kinds.items():
         if not isinstance(arguments[name], kind) or isinstance(arguments[name], bool):
             raise _unusable(f"{name} is {arguments[name]!r:.40}")

@@ -201,6 +201,23 @@ class Prediction:
             return self
         return replace(self, chroma=self.decode(self, vividness))
 
+    def faded(self, certainty: float) -> Prediction:
+        """Return the prediction with less chroma where the regressor is not sure.
+
+        Larsson, Maire & Shakhnarovich ("Learning Representations for Automatic Colorization", ECCV
+        2016, section 3.3) fade chroma where their distribution says that it does not know; here it
+        fades in proportion below a confidence of `certainty`.
+
+        Parameters
+        ----------
+        certainty : float
+            0 changes nothing, 1 multiplies chroma by the confidence.
+        """
+        if certainty == 0.0 or self.confidence is None:
+            return self
+        share = np.minimum(self.confidence / np.float32(certainty), 1)
+        return replace(self, chroma=self.chroma * share[..., np.newaxis])
+
 
 class Stage(ABC, Generic[OptionsT]):
     """What all stages share.
