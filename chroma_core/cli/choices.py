@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Certainty",
     "Colorspace",
     "Features",
     "Join",
@@ -77,6 +78,14 @@ WorkSize = Annotated[
 ]
 Vividness = Annotated[
     float, typer.Option(min=0.0, max=4.0, help="Strength of colour; 1 is as shipped.")
+]
+Certainty = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="How much colour fades where the model is not sure. Default: as the model advises.",
+    ),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
 Overwrite = Annotated[

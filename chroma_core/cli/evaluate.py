@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from chroma_core.cli.choices import (
+    Certainty,
     Features,
     Join,
     JoinChoice,
@@ -42,6 +43,7 @@ def command(
     join: Join = JoinChoice.guided,
     work_size: WorkSize = None,
     vividness: Vividness = 1.0,
+    certainty: Certainty = None,
     mean_colour: Annotated[
         str | None,
         typer.Option(help="a*,b* of the constant colour. Default: the mean of the training data."),
@@ -66,6 +68,7 @@ def command(
         join=join.value,
         work_size=work_size_of(work_size),
         vividness=vividness,
+        certainty=certainty,
     )
     with showing_progress("evaluating", quiet=quiet or json) as progress:
         evaluation = evaluate_folders(

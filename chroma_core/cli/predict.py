@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from chroma_core.cli.choices import (
+    Certainty,
     Features,
     Model,
     Output,
@@ -38,6 +39,7 @@ def command(
     settings: Setting = None,
     work_size: WorkSize = None,
     vividness: Vividness = 1.0,
+    certainty: Certainty = None,
     overwrite: Overwrite = OverwriteChoice.never,
     quiet: Quiet = False,
 ) -> None:
@@ -52,6 +54,7 @@ def command(
         settings=settings,
         work_size=work_size_of(work_size),
         vividness=vividness,
+        certainty=certainty,
     )
     for path in predict_to_folder(picture, output, pipeline, overwrite=overwrite.value):
         say(str(path), quiet=quiet)
