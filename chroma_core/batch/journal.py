@@ -42,12 +42,15 @@ class Journal:
         self.settings = settings
         self._descriptor = descriptor
         self._known: dict[str, dict[str, Any]] = {}
+        self._began = 0
+        self._tidied = {os.path.abspath(folder)}
         for line in _lines(descriptor):
             if isinstance(line.get("output"), str):
                 self._known[line["output"]] = line
 
     def record(self, job: Job, status: str, facts: Mapping[str, Any]) -> None:
         """Append what became of a job."""
+        self._tidy(job)
         line: dict[str, Any] = {
             "output": self._name(job),
             "input": str(job.input),
@@ -65,9 +68,12 @@ class Journal:
     def begin(self) -> None:
         """Append who works here."""
         self._append({"begun": os.getpid()})
+        # The journal's own time: the clock of a network share may not be ours.
+        self._began = os.fstat(self._descriptor).st_mtime_ns
 
     def remark(self, job: Job) -> str:
         """Return why a result that is there may not be what this run would make, or nothing."""
+        self._tidy(job)
         line = self._known.get(self._name(job))
         if line is None or line.get("status") != "ok":
             return ""
@@ -77,6 +83,13 @@ class Journal:
         if any(line.get(key, value) != value for key, value in now.items()):
             return "the picture changed since its result was made, which is left as it is"
         return ""
+
+    def _tidy(self, job: Job) -> None:
+        """Remove what a killed run left in a job's folder, when that is first met."""
+        folder = os.path.abspath(job.output.parent)
+        if folder not in self._tidied:
+            self._tidied.add(folder)
+            remove_leftovers(folder, older_than=self._began)
 
     def _name(self, job: Job) -> str:
         return os.path.relpath(job.output, self.folder)

@@ -183,16 +183,26 @@ def preserve_mode_and_times(
         raise write_error(error, Path(result)) from error
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> int:
+def remove_leftovers(folder: str | os.PathLike[str], older_than: int | None = None) -> int:
     """Remove files in the making that a killed process left; return how many.
 
     Only to be called by who holds the folder's lock.
+
+    Parameters
+    ----------
+    folder : path
+        Where to look; folders within it are left alone.
+    older_than : int, optional
+        Nanoseconds since 1970: files that changed later are someone's at work.
     """
     removed = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            ours = entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)
-            if ours and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+            if not (entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)):
+                continue
+            status = entry.stat(follow_symlinks=False)
+            old = older_than is None or status.st_mtime_ns < older_than
+            if old and stat.S_ISREG(status.st_mode):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
                     removed += 1

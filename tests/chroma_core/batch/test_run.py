@@ -222,6 +222,26 @@ def test_leftovers_of_a_killed_run_are_removed(folder, works):
     assert "user.chroma-part.txt" in names
 
 
+@pytest.mark.parametrize("all_there", [True, False])
+def test_leftovers_in_folders_within_are_removed_too(folder, works, all_there):
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "f.png").write_text("good f")
+    out = folder.parent / "out"
+    list(run_batch(plan([folder], out, recursive=True), works.Copy()))
+    left = out / "deep" / "er" / f".0123{PART_SUFFIX}"
+    left.write_bytes(b"half")
+    os.utime(left, ns=(0, 0))
+    young = out / "deep" / "er" / f".4567{PART_SUFFIX}"
+    young.write_bytes(b"somebody is writing it")
+    os.utime(young, (2**32, 2**32))
+    if not all_there:
+        (out / "deep" / "er" / "f.png").unlink()
+
+    list(run_batch(plan([folder], out, recursive=True), works.Copy()))
+
+    assert sorted(path.name for path in left.parent.iterdir()) == [young.name, "f.png"]
+
+
 def test_results_beside_their_inputs_leave_no_journal(folder, works):
     list(run_batch(plan([folder]), works.Copy()))
 
