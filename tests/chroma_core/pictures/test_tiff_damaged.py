@@ -472,7 +472,6 @@ def test_strips_of_jpeg_keep_twelve_bits():
 
 
 def test_strips_of_jpeg_with_four_inks_are_read():
-    """libjpeg makes no gray of inks, so that the strip is judged by the decoder alone."""
     inks = smooth(4)
     stream = imagecodecs.jpeg8_encode(inks, level=100, colorspace="CMYK", outcolorspace="CMYK")
 
@@ -482,6 +481,16 @@ def test_strips_of_jpeg_with_four_inks_are_read():
     wanted = unit[..., :3] * unit[..., 3:] * 255
     # A code of ink is a code of colour at most; quality 100 rounds by 1 or 2.
     np.testing.assert_allclose(picture.pixels.astype(int), wanted, atol=3)
+
+
+def test_strips_of_lossless_jpeg_are_read_exactly():
+    """TurboJPEG makes no gray of them, so that they are judged by the decoder alone."""
+    colors = smooth(3)
+    stream = imagecodecs.jpeg8_encode(colors, lossless=True, colorspace="RGB", outcolorspace="RGB")
+
+    picture = read_picture(jpeg_tiff(colors, stream, t262=(SHORT, [2])))
+
+    np.testing.assert_array_equal(picture.pixels, colors)
 
 
 def test_a_strip_of_jpeg_that_ends_early_is_cut_short():
