@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import signal
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from chroma_core.colorspaces.lab import LabColorspace
 from chroma_core.features.patch import PatchFeatures
 from chroma_core.models import load_model
 from chroma_core.training.extract import extract
 from chroma_core.training.manifest import MANIFEST, Manifest
-from tests.killing import FEW, MOMENTS, Forks, alive, moments, side_by_side
+from tests.killing import FEW, MOMENTS, Forks, Moment, alive, moments, side_by_side
 
 pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
@@ -97,15 +99,17 @@ def training(shards, folder, *more):
     return ("train", shards, "-o", folder, "--regressor", "tf-dense", *settings, *more)
 
 
-@contextlib.contextmanager
-def trainings(count):
-    """Give processes that have TensorFlow already, on one thread and deterministic."""
+@pytest.fixture(scope="module")
+def trainings():
+    """Return two processes that have TensorFlow already, on one thread and deterministic."""
+    pytest.importorskip("tensorflow")
+    pytest.importorskip("matplotlib")
     modules = ("tensorflow", "chroma_tensorflow.trainer", "chroma_core.cli.program")
     modules += ("chroma_core.training.request", "matplotlib.figure", "pyarrow.parquet")
     quiet = {"TF_DETERMINISTIC_OPS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     quiet["TF_ENABLE_ONEDNN_OPTS"] = "0"
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Forks(*modules, environment=quiet)) for _ in range(count)]
+        yield [stack.enter_context(Forks(*modules, environment=quiet)) for _ in range(2)]
 
 
 def history(folder):
@@ -129,30 +133,63 @@ def assert_same_model(found, wanted):
             np.testing.assert_allclose(one[file][name], tensor, rtol=0, atol=1e-6, err_msg=name)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(trainings, shards, tmp_path_factory):
+    """Return a model that nobody disturbed, and how its training went."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    whole = trainings[0].run(*training(shards, folder / "model"), below=folder, values=SMALL_STEPS)
+    assert whole.status == 0, whole.said
+    assert os.listdir(folder) == ["model"]
+    return folder / "model", whole
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("count", [FEW, pytest.param(MOMENTS, marks=pytest.mark.slow)])
-def test_a_killed_training_ends_in_the_same_weights(shards, tmp_path, count):
-    pytest.importorskip("tensorflow")
-    pytest.importorskip("matplotlib")
-    with trainings(2) as forks:
-        folder = tmp_path / "whole" / "model"
-        whole = forks[0].run(*training(shards, folder), below=tmp_path, values=SMALL_STEPS)
-        assert whole.status == 0, whole.said
-        assert os.listdir(folder.parent) == ["model"]
+def test_a_killed_training_ends_in_the_same_weights(
+    trainings, shards, undisturbed, tmp_path, count
+):
+    model, whole = undisturbed
 
-        def trial(mine, moment, own):
-            killed = mine.run(
-                *training(shards, own / "model"), below=own, until=moment, values=SMALL_STEPS
-            )
-            assert killed.status in (0, -signal.SIGKILL), killed.said
-            if (own / "model").exists():
-                assert_same_model(own / "model", folder)
-            assert alive(killed.session) == []
-            again = mine.run(
-                *training(shards, own / "model", "--resume"), below=own, values=SMALL_STEPS
-            )
-            assert again.status == 0, again.said
-            assert_same_model(own / "model", folder)
-            assert os.listdir(own) == ["model"]
+    def trial(mine, moment, own):
+        command = training(shards, own / "model")
+        killed = mine.run(*command, below=own, until=moment, values=SMALL_STEPS)
+        assert killed.status in (0, -signal.SIGKILL), killed.said
+        if (own / "model").exists():
+            assert_same_model(own / "model", model)
+        assert alive(killed.session) == []
+        again = mine.run(*command, "--resume", below=own, values=SMALL_STEPS)
+        assert again.status == 0, again.said
+        assert_same_model(own / "model", model)
+        assert os.listdir(own) == ["model"]
 
-        side_by_side(trial, moments(whole, count, seed=2), tmp_path, forks)
+    side_by_side(trial, moments(whole, count, seed=2), tmp_path, trainings)
+
+
+@pytest.mark.tensorflow
+def test_a_training_that_is_told_to_stop_keeps_what_it_learnt(
+    trainings, shards, undisturbed, tmp_path
+):
+    """Told while it saves its second epoch; without saving within an epoch on its own."""
+    by = signal.SIGTERM
+    chunks = {name: value for name, value in SMALL_STEPS.items() if "CHUNK" in name}
+    command = training(shards, tmp_path / "model")
+    stopped = trainings[0].run(
+        *command, below=tmp_path, until=Moment(change=6), by=by, values=chunks
+    )
+
+    assert stopped.status == 128 + by
+    (line,) = stopped.said.splitlines()
+    assert line.startswith(
+        f"chroma: error: {tmp_path / 'model'}: training was stopped by {by.name}"
+    )
+    assert "--resume" in line
+    states = sorted((tmp_path / "model.training" / "checkpoint").iterdir())
+    with safe_open(states[-1], framework="numpy") as file:
+        facts = json.loads(file.metadata()["chroma"])["facts"]
+    assert facts["epoch"] >= 1
+    # The chunk that was being worked on is done, and no more.
+    assert facts["tally"]["chunks"] == 1
+    resumed = trainings[0].run(*command, "--resume", below=tmp_path, values=chunks)
+    assert resumed.status == 0, resumed.said
+    assert_same_model(tmp_path / "model", undisturbed[0])
+    assert os.listdir(tmp_path) == ["model"]
