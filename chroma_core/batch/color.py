@@ -10,12 +10,15 @@ import hashlib
 import io
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from chroma_core.api import build
+from chroma_core.batch.again import checked_file
+from chroma_core.batch.already_colour import KEPT, LEFT, AlreadyColour, judged
+from chroma_core.batch.color_pages import color_pages
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
 from chroma_core.errors import InputError, ModelMismatch
@@ -28,6 +31,7 @@ from chroma_core.pictures.atomic import (
 )
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.names import FORMATS, format_of_suffix, output_format
+from chroma_core.pictures.pages import Pages, open_pages
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_bytes, read_picture
 from chroma_core.pictures.sidecar import file_facts, sidecar_path, write_sidecar
@@ -38,17 +42,12 @@ from chroma_core.provenance import arguments_of, provenance_note, provenance_rec
 
 __all__ = ["AlreadyColour", "Coloring", "color_stream", "coloring_from"]
 
-AlreadyColour = Literal["recolour", "keep", "skip"]
-"""What becomes of a picture that is in colour: coloured anew, its own colours, no result."""
-
-_RECOLOURED = "it is in colour already: its own colours are replaced (--already-colour keep|skip)"
-_KEPT = "it is in colour already, and keeps its own colours"
-_LEFT = "it is in colour already, and has no result"
 _ANOTHER = "the result was made from another picture than this one"
-_TINTED = "it has one tint, such as sepia: the tint is replaced"
 
+_READ = ("value_range", "nan", "salvage")
+_FILE = ("format", "depth", "quality", "page", "value_range", "nan", "salvage")
+"""What a record says of how the file was asked for, where it was not left to chroma."""
 
-_FILE = ("format", "depth", "quality")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -62,13 +61,19 @@ class Coloring:
         See `chroma_core.api.build`.
     settings : tuple of str
         Options of stages as text.
-    join, work_size, vividness
+    join, work_size, vividness, certainty
         See `chroma_core.api.build`.
     model_sha256, original_sha256 : str or None
         Digests that the model must have, and the picture should have, where a result shall be made
         again.
     format, depth, quality
         See `chroma_core.pictures.write.write_picture`; the input's own where None.
+    page : int, "all" or None
+        Which page of a TIFF, 1 for the first; all of them only from TIFF to TIFF. None is the
+        first, with a warning if there are more.
+    value_range, nan, salvage
+        What floats stand for, and how strictly files are read: see
+        `chroma_core.pictures.reading.Reading`.
     overwrite : {"never", "always"}
         What happens to an output that is there when it is to be written.
     already_colour : {"recolour", "keep", "skip"}
@@ -94,11 +99,16 @@ class Coloring:
     join: JoinMethod = "guided"
     work_size: int | None = None
     vividness: float = 1.0
+    certainty: float | None = None
     model_sha256: str | None = None
     original_sha256: str | None = None
     format: str | None = None
     depth: int | None = None
     quality: int | None = None
+    page: int | Literal["all"] | None = None
+    value_range: tuple[float, float] | None = None
+    nan: float | None = None
+    salvage: bool = False
     overwrite: Overwrite = "never"
     already_colour: AlreadyColour = "recolour"
     sidecar: bool = False
@@ -131,26 +141,67 @@ class Coloring:
         """Read a job's picture, colour it, and write the result."""
         if self.sidecar and self.overwrite == "never":
             refuse_existing(sidecar_path(job.output))
-        source = read_picture(job.input, limits=self.limits, guarded=self.guarded)
+        if self.page == "all":
+            pages = self.open_pages(job.input)
+            if len(pages) > 1:
+                return self._color_pages(job, pages)
+            source = next(iter(pages))
+        else:
+            source = self.read(job.input)
         seen = Done(width=source.width, height=source.height)
-        if self.original_sha256 not in (None, file_facts(job.input)["sha256"]):
+        if self._is_another(job):
             source = replace(source, warnings=(*source.warnings, _ANOTHER))
         kind = color_kind_of_pixels(source.pixels)
         if kind == "colour" and self.already_colour == "skip":
-            said = (*source.warnings, _LEFT)
+            said = (*source.warnings, LEFT)
             return replace(seen, warnings=said, note="already-colour", skipped=True)
         if kind == "colour" and self.already_colour == "keep":
             self._keep(job, source)
-            self._finish(job)
-            said = (*source.warnings, _KEPT)
-            return replace(seen, warnings=said, note="already-colour", kept=True)
-        warnings, note = _judged(source, kind)
+            said = (*source.warnings, KEPT)
+            done = replace(seen, warnings=said, note="already-colour", kept=True)
+            return self.finished(job, done)
+        warnings, note = judged(source, kind)
         self.write(self.colored(source), job.output)
         if self.sidecar:
             shape = source.width, source.height
-            self.write_sidecar(job.output, file_facts(job.input), shape)
-        self._finish(job)
-        return replace(seen, warnings=warnings, note=note)
+            self.write_sidecar(job.output, file_facts(job.input), shape, source.salvaged)
+        return self.finished(job, replace(seen, warnings=warnings, note=note))
+
+    def _color_pages(self, job: Job, pages: Pages) -> Done:
+        """Do a job for all pages of its picture."""
+        done, salvaged, written = color_pages(
+            self,
+            pages,
+            job.output,
+            already_colour=self.already_colour,
+            overwrite=self.overwrite,
+        )
+        if self._is_another(job):
+            done = replace(done, warnings=(*done.warnings, _ANOTHER))
+        if not written and self.already_colour == "skip":
+            return replace(done, skipped=True, kept=False)
+        if not written:
+            data = read_bytes(job.input, self.limits)
+            write_bytes_atomically(job.output, data, self.overwrite)
+        elif self.sidecar and not done.kept:
+            shape = done.width, done.height
+            self.write_sidecar(job.output, file_facts(job.input), shape, salvaged)
+        return self.finished(job, done)
+
+    def read(self, picture: Path | io.BytesIO) -> Picture:
+        """Read a picture, or the page of it that is asked for."""
+        assert self.page != "all"
+        return read_picture(
+            picture, limits=self.limits, guarded=self.guarded, page=self.page, **self._reading()
+        )
+
+    def open_pages(self, picture: Path | io.BytesIO) -> Pages:
+        """Return all pages of a picture."""
+        return open_pages(picture, limits=self.limits, guarded=self.guarded, **self._reading())
+
+    def _is_another(self, job: Job) -> bool:
+        """Tell whether a picture is not the one that a result was made from."""
+        return self.original_sha256 not in (None, file_facts(job.input)["sha256"])
 
     def colored(self, source: Picture) -> Picture:
         """Return a picture in colour with what it carried."""
@@ -165,29 +216,42 @@ class Coloring:
             depth=self.depth,
             quality=self.quality,
             overwrite=overwrite or self.overwrite,
-            note=provenance_note(self.pipeline.describe(), self._asked()),
+            note=self.note(colored),
         )
 
-    def write_sidecar(self, output: Path, original: dict[str, Any], size: tuple[int, int]) -> None:
+    def note(self, picture: Picture) -> str:
+        """Return what made a picture, for its XMP."""
+        return provenance_note(self.pipeline.describe(), self._asked(picture.salvaged))
+
+    def write_sidecar(
+        self, output: Path, original: dict[str, Any], size: tuple[int, int], salvaged: str = ""
+    ) -> None:
         """Write what made a result into a file beside it."""
-        record = provenance_record(self.pipeline.describe(), self._asked())
+        record = provenance_record(self.pipeline.describe(), self._asked(salvaged))
         write_sidecar(output, record, original, size, self.overwrite)
 
-    def _finish(self, job: Job) -> None:
-        """Do what is asked for once a result has its name."""
+    def finished(self, job: Job, done: Done) -> Done:
+        """Do what is asked for once a result has its name, and say what its bytes are."""
         if self.preserve:
             preserve_mode_and_times(job.input, job.output)
         if self.sync:
             sync_folder(job.output.parent)
+        return replace(done, sha256=file_facts(job.output)["sha256"])
 
-    def _asked(self) -> dict[str, Any]:
-        """Return how the file was asked for."""
-        return {name: getattr(self, name) for name in _FILE}
+    def _reading(self) -> dict[str, Any]:
+        """Return how files are read."""
+        return {name: getattr(self, name) for name in _READ}
+
+    def _asked(self, salvaged: str) -> dict[str, Any]:
+        """Return how the file was asked for, and what is missing of its original."""
+        asked = {name: getattr(self, name) for name in _FILE}
+        return {**asked, "salvage": self.salvage or None, "salvaged": salvaged or None}
 
     def _keep(self, job: Job, source: Picture) -> None:
         """Give a result the picture's own colours: the very bytes where nothing is to change."""
         same = (self.format or format_of_suffix(job.output)) == source.format
-        if same and self.depth is None and self.quality is None:
+        plain = self.depth is None and self.quality is None and self.page in (None, "all")
+        if same and plain and not source.salvaged:
             data = read_bytes(job.input, self.limits)
             write_bytes_atomically(job.output, data, self.overwrite)
             return
@@ -230,7 +294,7 @@ def coloring_from(
     digest = made_by.get("model_sha256")
     file = made_by.get("file", {})
     asked = {name: file.get(name) for name in _FILE} if isinstance(file, Mapping) else {}
-    _check_file(asked)
+    asked = checked_file(asked)
     asked.update({name: value for name, value in given.items() if value is not None})
     if isinstance(original, Mapping) and isinstance(original.get("sha256"), str):
         asked["original_sha256"] = original["sha256"]
@@ -257,41 +321,49 @@ def color_stream(coloring: Coloring, picture: bytes | Path, output: Path | None)
     import tempfile
 
     given = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-    source = read_picture(given, limits=coloring.limits, guarded=coloring.guarded)
-    warnings, _ = _judged(source, color_kind_of_pixels(source.pixels))
-    colored = coloring.colored(source)
     if output is not None:
         if coloring.sidecar and coloring.overwrite == "never":
             refuse_existing(sidecar_path(output))
-        coloring.write(colored, output)
+        done, salvaged = _color_one(coloring, given, lambda _: output, coloring.overwrite)
         if coloring.sidecar:
-            facts = _facts(picture)
-            coloring.write_sidecar(output, facts, (source.width, source.height))
-        return warnings
-    suffix = FORMATS[coloring.format or output_format(source.format)][0]
+            size = done.width, done.height
+            coloring.write_sidecar(output, _facts(picture), size, salvaged)
+        return done.warnings
     with tempfile.TemporaryDirectory(prefix="chroma-") as folder:
-        result = Path(folder) / f"result{suffix}"
-        coloring.write(colored, result, "never")
+
+        def place(read_as: str) -> Path:
+            return Path(folder) / f"result{FORMATS[coloring.format or output_format(read_as)][0]}"
+
+        done, _ = _color_one(coloring, given, place, "never")
+        (result,) = Path(folder).iterdir()
         sys.stdout.buffer.write(result.read_bytes())
         sys.stdout.buffer.flush()
-    return warnings
+    return done.warnings
 
 
-def _check_file(asked: Mapping[str, Any]) -> None:
-    """Refuse what a record says of the file where it cannot be meant."""
-    format, depth, quality = (asked.get(name) for name in _FILE)
-    good = depth in (None, 8, 16) and format in (None, *FORMATS)
-    whole = isinstance(quality, int) and 1 <= quality <= 100
-    if not good or not (quality is None or whole):
-        raise InputError(f"its provenance asks for the file {dict(asked)!r:.80}")
-
-
-def _judged(source: Picture, kind: str) -> tuple[tuple[str, ...], str]:
-    """Return warnings and note of a picture that is coloured, by the colours that it had."""
-    said = {"colour": (_RECOLOURED, "already-colour"), "tinted": (_TINTED, "tinted")}.get(kind)
-    if said is None:
-        return source.warnings, ""
-    return (*source.warnings, said[0]), said[1]
+def _color_one(
+    coloring: Coloring,
+    given: Path | io.BytesIO,
+    place: Callable[[str], Path],
+    overwrite: Overwrite,
+) -> tuple[Done, str]:
+    """Colour a picture, or its pages, to where its format tells; return what is missing of it."""
+    if coloring.page == "all":
+        pages = coloring.open_pages(given)
+        output = place(pages.format)
+        if len(pages) > 1:
+            done, salvaged, _ = color_pages(
+                coloring, pages, output, already_colour="recolour", overwrite=overwrite
+            )
+            return done, salvaged
+        source = next(iter(pages))
+    else:
+        source = coloring.read(given)
+        output = place(source.format)
+    warnings, note = judged(source, color_kind_of_pixels(source.pixels))
+    coloring.write(coloring.colored(source), output, overwrite)
+    done = Done(warnings=warnings, note=note, width=source.width, height=source.height)
+    return done, source.salvaged
 
 
 def _facts(picture: bytes | Path) -> dict[str, Any]:
@@ -314,6 +386,7 @@ def _built(coloring: Coloring) -> Pipeline:
         join=coloring.join,
         work_size=coloring.work_size,
         vividness=coloring.vividness,
+        certainty=coloring.certainty,
     )
     digest = pipeline.origin.get("model_sha256")
     if coloring.model_sha256 not in (None, digest):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from chroma_core.errors import PictureError
+from chroma_core.errors import OptionError, PictureError
 from chroma_core.pictures.names import (
     PICTURE_SUFFIXES,
     RESULT_SUFFIX,
@@ -25,7 +25,7 @@ from chroma_core.pictures.names import (
     output_path,
 )
 
-__all__ = ["Collisions", "Job", "OverwriteRule", "find_pictures", "plan"]
+__all__ = ["Collisions", "Job", "OverwriteRule", "find_pictures", "no_room_for_pages", "plan"]
 
 OverwriteRule = Literal["never", "older", "always"]
 """Which outputs that exist are made anew: none, those older than their input, all."""
@@ -84,6 +84,7 @@ def plan(
     overwrite: OverwriteRule = "never",
     collisions: Collisions = "refuse",
     follow_links: bool = False,
+    all_pages: bool = False,
 ) -> list[Job]:
     """Return what is to be done, in a fixed order, with every output's name.
 
@@ -105,9 +106,13 @@ def plan(
         With ``keep-extension`` inputs that differ by extension alone keep it: ``a.jpg.png``.
     follow_links : bool, optional
         Whether a recursive scan enters folders that are symbolic links.
+    all_pages : bool, optional
+        Whether every page of a TIFF shall be in its result, which is a TIFF then.
 
     Raises
     ------
+    OptionError
+        If all pages are wanted, and a result is of a format that holds one picture.
     PictureError
         ``no-input`` if there is nothing, ``collision`` if two inputs have one output (both are
         named), ``is-input`` if an output is one of the inputs, ``exists`` if a single picture's
@@ -123,6 +128,8 @@ def plan(
                 target = output_path(found, output, suffix, format, below=below)
                 jobs.append(Job(input=found, output=target))
     jobs = _without_repeats(jobs)
+    if all_pages:
+        _refuse_lost_pages(jobs, format)
     jobs = _apart(jobs, collisions)
     _refuse_inputs_as_outputs(jobs)
     jobs = [replace(job, exists=_stays(job, overwrite)) for job in jobs]
@@ -286,6 +293,24 @@ def _apart(jobs: list[Job], collisions: Collisions) -> list[Job]:
             hint="--collisions keep-extension, or run them one by one",
         )
     return jobs
+
+
+def _refuse_lost_pages(jobs: list[Job], format: str | None) -> None:
+    """Refuse if pages of a file would not be in its result."""
+    for job in jobs:
+        target = format or format_of_suffix(job.output)
+        if format not in (None, "tiff") or "tiff" == format_of_suffix(job.input) != target:
+            error = no_room_for_pages(target)
+            error.path = str(job.input)
+            raise error
+
+
+def no_room_for_pages(format: str | None) -> OptionError:
+    """Return the error of pages that shall go into a file of a format that holds one picture."""
+    return OptionError(
+        f"--page all needs a TIFF to write to, {format or 'this'} holds one picture",
+        hint="--format tiff, an output named .tif, or --page 1",
+    )
 
 
 def _refuse_inputs_as_outputs(jobs: list[Job]) -> None:

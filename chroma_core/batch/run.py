@@ -34,7 +34,9 @@ class Done:
     kept : bool
         Whether the result has the picture's own colours.
     width, height : int
-        Of the upright picture in pixels; 0 where nobody looked.
+        Of the upright picture in pixels, of several pages the first; 0 where nobody looked.
+    sha256 : str
+        Of the result's bytes; empty where none was made.
     """
 
     warnings: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Done:
     kept: bool = False
     width: int = 0
     height: int = 0
+    sha256: str = ""
 
 
 _WITHOUT_EFFECT = (
@@ -69,7 +72,7 @@ class Result:
         Why it failed.
     warnings : tuple of str
         What a person should know.
-    note, kept, width, height
+    note, kept, width, height, sha256
         See `Done`.
     seconds : float
         Wall time.
@@ -84,6 +87,7 @@ class Result:
     kept: bool = False
     width: int = 0
     height: int = 0
+    sha256: str = ""
 
     @classmethod
     def of(cls, job: Job, done: Done, seconds: float) -> Result:
@@ -97,6 +101,7 @@ class Result:
             kept=done.kept,
             width=done.width,
             height=done.height,
+            sha256=done.sha256,
         )
 
 
@@ -164,6 +169,8 @@ def run_batch(
                 early[other] = result
                 if kept is not None:
                     facts = {"class": result.error.kind} if result.error else {}
+                    if result.sha256:
+                        facts["sha256"] = result.sha256
                     kept.record(result.job, result.status, facts)
             result = early.pop(index)
             yield result

@@ -316,6 +316,7 @@ def main() -> None:
             "kept": result.kept,
             "width": result.width,
             "height": result.height,
+            "sha256": result.sha256,
         }
         say({"error": told, "done": done, "seconds": result.seconds})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chroma_core.cli.choices import (
+    Certainty,
     Colorspace,
     Features,
     Join,
@@ -28,13 +27,14 @@ from chroma_core.cli.choices import (
     number_of,
     work_size_of,
 )
-from chroma_core.cli.output import error_line, print_json, say, showing_progress, warn
+from chroma_core.cli.output import print_json, say, showing_progress, warn
+from chroma_core.cli.reading import Nan, Page, Range, Salvage, nan_of, page_of, range_of
+from chroma_core.cli.results import name_stages, reporting, tell
 
 if TYPE_CHECKING:
     from chroma_core.batch.color import Coloring
     from chroma_core.batch.plan import Collisions
     from chroma_core.batch.run import Result
-    from chroma_core.pictures.atomic import Overwrite
 
 NAME = "run"
 EXAMPLES = (
@@ -101,6 +101,7 @@ def command(
     join: Join = JoinChoice.guided,
     work_size: WorkSize = None,
     vividness: Vividness = 1.0,
+    certainty: Certainty = None,
     from_: Annotated[
         Path | None,
         typer.Option("--from", help="A result, or its sidecar: colour in the same way as it was."),
@@ -112,6 +113,10 @@ def command(
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF. Default: the input's.")
     ] = None,
+    page: Page = None,
+    range_: Range = None,
+    nan: Nan = "error",
+    salvage: Salvage = False,
     suffix: Annotated[
         str, typer.Option(help="Stands before the extension of results beside their inputs.")
     ] = ".color",
@@ -171,9 +176,14 @@ def command(
         join=join.value,
         work_size=work_size_of(work_size),
         vividness=vividness,
+        certainty=certainty,
         format=format.value if format else None,
         depth=depth,
         quality=quality,
+        page=page_of(page),
+        value_range=range_of(range_),
+        nan=nan_of(nan),
+        salvage=salvage,
         overwrite="always" if overwrite is not OverwriteRule.never else "never",
         already_colour=already_colour.value,
         sidecar=sidecar,
@@ -225,7 +235,7 @@ def _as_before(result: Path, coloring: Coloring) -> Coloring:
     from chroma_core.pictures.inspect import inspect_file
 
     pipeline = ("features", "regressor", "refiner", "colorspace", "settings", "join", "work_size")
-    for name in (*pipeline, "vividness"):
+    for name in (*pipeline, "vividness", "certainty"):
         if getattr(coloring, name) != getattr(Coloring(), name):
             raise typer.BadParameter(
                 f"the picture says how it was made: leave --{name.replace('_', '-')} out",
@@ -238,13 +248,23 @@ def _as_before(result: Path, coloring: Coloring) -> Coloring:
             path=str(result),
             hint="name its sidecar, RESULT.chroma.json",
         )
-    chosen = {name: getattr(coloring, name) for name in ("model", "format", "depth", "quality")}
+    file = ("format", "depth", "quality", "page", "value_range", "nan", "salvage")
+    given = {name: getattr(coloring, name) for name in ("model", *file)}
+    chosen = {name: None if value is False else value for name, value in given.items()}
     try:
         before = coloring_from(found.made_by, (found.sidecar or {}).get("input"), **chosen)
     except InputError as error:
         error.path = error.path or str(result)
         raise
-    made = (*pipeline, "vividness", "model", "model_sha256", "original_sha256", *chosen)
+    made = (
+        *pipeline,
+        "vividness",
+        "certainty",
+        "model",
+        "model_sha256",
+        "original_sha256",
+        *chosen,
+    )
     names = {field.name for field in fields(before)} & set(made)
     return replace(coloring, **{name: getattr(before, name) for name in names})
 
@@ -283,6 +303,7 @@ def _run_pictures(
         format=coloring.format,
         suffix=suffix,
         collisions=collisions,
+        all_pages=coloring.page == "all",
         overwrite=rule,  # type: ignore[arg-type]  # the enum holds just these words
     )
     single = len(jobs) == 1 and len(pictures) == 1 and jobs[0].input == Path(pictures[0])
@@ -298,13 +319,13 @@ def _run_pictures(
     coloring.prepare()
     failed: list[Result] = []
     with (
-        _reporting(report, coloring.overwrite) as note,
+        reporting(report, coloring.overwrite) as note,
         showing_progress("colouring", quiet=quiet or json or single) as progress,
     ):
         results = run_batch(jobs, coloring, workers=workers, timeout=timeout)
         for done, result in enumerate(results, start=1):
             progress(done, len(jobs), {"failed": str(len(failed))})
-            _tell(result, quiet=quiet, json=json)
+            tell(result, quiet=quiet, json=json)
             note(result)
             if result.status == "failed":
                 failed.append(result)
@@ -317,70 +338,6 @@ def _run_pictures(
         kinds = {result.error.exit_status for result in failed if result.error}
         alike = single or (len(failed) == len(jobs) and len(kinds) == 1)
         raise typer.Exit(kinds.pop() if alike else 1)
-
-
-@contextmanager
-def _reporting(path: Path | None, overwrite: Overwrite) -> Iterator[Callable[[Result], None]]:
-    """Give a function that takes results; a report is written at the end, also of half a batch."""
-    from chroma_core.batch.report import Row, check_report, report_row, write_report
-
-    rows: list[Row] = []
-    if path is None:
-        yield lambda result: None
-        return
-    check_report(path, overwrite)
-    try:
-        yield lambda result: rows.append(report_row(result))
-    finally:
-        write_report(path, rows, overwrite)
-
-
-def name_stages(coloring: Coloring) -> None:
-    """Say on stderr which stages coloured the pictures."""
-    import sys
-
-    made_by = coloring.pipeline.describe()
-    features = made_by["features"]
-    names = ",".join(part["name"] for part in features.get("stages", [features]))
-    refiners = ",".join(stage["name"] for stage in made_by["refiners"]) or "none"
-    model = f"model {made_by['model']}: " if "model" in made_by else ""
-    print(f"chroma: {model}{names} > {made_by['regressor']['name']} > {refiners}", file=sys.stderr)
-
-
-def _tell(result: Result, *, quiet: bool, json: bool) -> None:
-    import sys
-
-    job, error = result.job, result.error
-    if json:
-        print_json(
-            {
-                "input": str(job.input),
-                "output": None if error or _left_alone(result) else str(job.output),
-                "status": result.status,
-                "class": error.kind if error else None,
-                "exit": error.exit_status if error else 0,
-                "message": error.what if error else None,
-                "hint": error.hint if error else None,
-                "warnings": list(result.warnings),
-                "seconds": round(result.seconds, 3),
-                "note": result.note or None,
-            }
-        )
-    if error is not None:
-        print(error_line(error), file=sys.stderr)
-        return
-    for warning in result.warnings:
-        warn(f"{job.input}: {warning}")
-    if not json:
-        skipped = " (is there already, left as it is)" if result.status == "skipped" else ""
-        if _left_alone(result):
-            return
-        say(f"{job.output}{skipped}", quiet=quiet)
-
-
-def _left_alone(result: Result) -> bool:
-    """Tell whether a picture has no result on purpose."""
-    return result.status == "skipped" and not result.job.exists
 
 
 def _run_stream(coloring: Coloring, data: bytes, output: str) -> None:

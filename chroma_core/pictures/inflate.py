@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 
 __all__ = ["inflated_so_far"]
@@ -28,11 +29,15 @@ def inflated_so_far(packed: bytes | memoryview, most: int) -> tuple[bytes, bool]
     """
     machine = zlib.decompressobj()
     plain = bytearray()
-    # In small steps: what comes out before an error is kept.
     for start in range(0, len(packed), _STEP):
+        step, before = packed[start : start + _STEP], machine.copy()
         try:
-            plain += machine.decompress(packed[start : start + _STEP], most - len(plain) + 1)
+            plain += machine.decompress(step, most - len(plain) + 1)
         except zlib.error:
+            # Once more, byte by byte: what comes out before the error is kept.
+            with contextlib.suppress(zlib.error):
+                for at in range(len(step)):
+                    plain += before.decompress(step[at : at + 1], most - len(plain) + 1)
             return bytes(plain), False
         if len(plain) > most:
             return bytes(plain), True

@@ -32,6 +32,8 @@ KEYS = {
     "warnings",
     "seconds",
     "note",
+    "size",
+    "sha256",
 }
 
 
