@@ -42,6 +42,8 @@ class Chosen:
         Mean squared distance from the truth over that of gray.
     colourfulness : float
         Mean over pictures, over the truth's.
+    chroma : float
+        Mean of C*ab.
     """
 
     undo: float
@@ -49,6 +51,7 @@ class Chosen:
     gain: float
     error: float
     colourfulness: float
+    chroma: float
 
 
 def choose_path(
@@ -81,6 +84,7 @@ def choose_path(
         for temperature in TEMPERATURES:
             plain = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
             spread = float(np.mean([_colourfulness(picture) for picture in plain]))
+            chroma = float(np.hypot(plain[..., 0], plain[..., 1]).mean())
             for gain in GAINS:
                 error = float(np.square(plain * gain - truth).sum(axis=-1).mean())
                 tried.append(
@@ -90,18 +94,19 @@ def choose_path(
                         gain=gain,
                         error=error / gray_error,
                         colourfulness=gain * spread / true_spread,
+                        chroma=gain * chroma,
                     )
                 )
     rows = [next(one for one in tried if (one.undo, one.temperature, one.gain) == (1, 1, 1))]
     for least in (CALM, VIVID):
-        fitting = [one for one in tried if one.colourfulness >= least]
+        # The row before may be more colourful already than the bound asks for.
+        vivid = [one for one in tried if one.chroma >= rows[-1].chroma]
+        fitting = [one for one in vivid if one.colourfulness >= least]
         rows.append(
             min(fitting, key=lambda one: one.error)
             if fitting
-            else max(tried, key=lambda one: one.colourfulness)
+            else max(vivid, key=lambda one: one.colourfulness)
         )
-    # A picture may turn out more colourful by its mean already than the calm bound asks for.
-    rows[1:] = sorted(rows[1:], key=lambda one: one.colourfulness)
     path = [
         (vividness, one.undo, one.temperature, one.gain)
         for vividness, one in zip((0.0, 0.5, 1.0), rows, strict=True)

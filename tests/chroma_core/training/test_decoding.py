@@ -1,0 +1,209 @@
+"""How a decoding is chosen: what it promises, and that a known answer is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chroma_core.color.bins import ab_bins, chroma_of_logits, probabilities
+from chroma_core.regressors.unet_net import SURENESS_POINTS, confidence_of
+from chroma_core.training.decoding import (
+    CALM,
+    GAINS,
+    TEMPERATURES,
+    UNDO,
+    VIVID,
+    calibration,
+    choose_path,
+    sureness,
+)
+
+BINS = ab_bins()
+seeds = st.integers(0, 2**32 - 1)
+
+
+def answers(seed: int, pictures: int = 3, nodes: int = 24):
+    """Return logits, truth and weights of a net that knows something.
+
+    The logits are those of the truth's neighbourhood, blurred and noisy; gray is likelier than
+    any colour, as in photographs.
+    """
+    rng = np.random.default_rng(seed)
+    spread = rng.uniform(2, 40)
+    truth = rng.normal(0, spread, (pictures, nodes, 2)) + rng.normal(
+        0, spread / 2, (pictures, 1, 2)
+    )
+    seen = truth + rng.normal(0, rng.uniform(1, 30), truth.shape)
+    gaps = np.square(seen[..., np.newaxis, :] - BINS).sum(axis=-1)
+    logits = -gaps / (2 * rng.uniform(8, 40) ** 2) + rng.normal(
+        0, 0.5, (pictures, nodes, len(BINS))
+    )
+    logits -= np.hypot(*BINS.T) * rng.uniform(0, 0.08)
+    weights = np.exp(rng.uniform(-2, 2) * np.hypot(*BINS.T) / 100)
+    return (
+        (logits + np.log(weights)).astype(np.float32),
+        truth.astype(np.float32),
+        weights.astype(np.float32),
+    )
+
+
+def mean_chroma(row, logits, weights) -> float:
+    _, undo, temperature, gain = (float(number) for number in row)
+    chroma = chroma_of_logits(logits, BINS, weights, undo=undo, temperature=temperature, gain=gain)
+    return float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
+
+
+# The path
+
+
+@settings(max_examples=25)
+@given(seeds)
+def test_law_mean_chroma_does_not_fall_along_the_path(seed):
+    logits, truth, weights = answers(seed)
+
+    path, _ = choose_path(logits, truth, BINS, weights)
+
+    calm, middle, vivid = (mean_chroma(row, logits, weights) for row in path)
+    # The path is kept in single precision.
+    assert calm <= middle * (1 + 1e-5)
+    assert middle <= vivid * (1 + 1e-5)
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_law_the_path_begins_with_the_expected_colour_and_stays_on_what_was_tried(seed):
+    logits, truth, weights = answers(seed)
+
+    path, rows = choose_path(logits, truth, BINS, weights)
+
+    assert path.shape == (3, 4)
+    assert path.dtype == np.float32
+    np.testing.assert_array_equal(path[:, 0], [0, 0.5, 1])
+    np.testing.assert_array_equal(path[0, 1:], [1, 1, 1])
+    for point, row in zip(path, rows, strict=True):
+        assert row.undo in UNDO
+        assert row.temperature in TEMPERATURES
+        assert row.gain in GAINS
+        np.testing.assert_allclose(point[1:], [row.undo, row.temperature, row.gain], rtol=1e-7)
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_law_errors_are_those_of_the_decoding_over_those_of_gray(seed):
+    logits, truth, weights = answers(seed)
+
+    path, rows = choose_path(logits, truth, BINS, weights)
+
+    for point, row in zip(path, rows, strict=True):
+        _, undo, temperature, gain = (float(number) for number in point)
+        chroma = chroma_of_logits(
+            logits, BINS, weights, undo=undo, temperature=temperature, gain=gain
+        )
+        wanted = np.square(chroma - truth).sum() / np.square(truth).sum()
+        assert row.error == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_net_that_knows_the_truth_is_as_colourful_as_it_and_nearly_right():
+    rng = np.random.default_rng(4)
+    nearest = rng.integers(0, len(BINS), (4, 50))
+    logits = 8 * np.eye(len(BINS), dtype=np.float32)[nearest]
+
+    _, (_, middle, vivid) = choose_path(
+        logits, BINS[nearest].astype(np.float32), BINS, np.ones(len(BINS), np.float32)
+    )
+
+    assert vivid.error < 1e-3
+    assert vivid.colourfulness == pytest.approx(1, abs=0.02)
+    assert CALM <= middle.colourfulness <= vivid.colourfulness
+
+
+def test_the_most_colourful_is_taken_where_nothing_is_colourful_enough():
+    """A net that has no opinion answers with one colour, that of the mean bin."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(0, 60, (2, 40, 2)).astype(np.float32)
+
+    _, rows = choose_path(
+        np.zeros((2, 40, len(BINS)), np.float32), truth, BINS, np.ones(len(BINS), np.float32)
+    )
+
+    assert rows[-1].colourfulness < VIVID
+    assert rows[-1].gain == max(GAINS)
+
+
+# Calibration
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.6, 2.4])
+def test_calibration_finds_the_temperature_that_was_put_in(temperature):
+    """Truths are drawn from the distributions; the logits say them too surely, or not enough."""
+    rng = np.random.default_rng(8)
+    kinds = 12
+    flat = rng.normal(0, 1.5, (20_000, kinds))
+    weights = np.exp(rng.normal(0, 1, kinds))
+    shares = probabilities(flat)
+    nearest = (shares.cumsum(axis=1) < rng.random((len(flat), 1))).sum(axis=1).clip(0, kinds - 1)
+    logits = (flat * temperature + np.log(weights)).astype(np.float32)
+
+    found, before, after = calibration(logits, nearest, weights.astype(np.float32))
+
+    # Temperatures are tried 5 in 100 apart; 20,000 draws tell them to about 1 in 100.
+    assert found == pytest.approx(temperature, rel=0.05)
+    assert after < 0.02
+    assert before >= after or temperature == 1.0
+    if temperature in (0.7, 2.4):
+        assert before > 0.05
+
+
+def test_calibration_stays_within_its_bounds():
+    rng = np.random.default_rng(8)
+    nearest = rng.integers(0, 5, 200)
+    right = 9 * np.eye(5, dtype=np.float32)[nearest]
+    wrong = 9 * np.eye(5, dtype=np.float32)[(nearest + 1) % 5]
+    even = np.ones(5, np.float32)
+
+    assert calibration(right, nearest, even)[0] == pytest.approx(0.5)
+    assert calibration(wrong, nearest, even)[0] == pytest.approx(3)
+
+
+# Sureness
+
+
+@settings(max_examples=20)
+@given(seeds, st.floats(0.5, 2))
+def test_law_sureness_falls_from_1_to_0_while_distances_rise(seed, temperature):
+    logits, _, weights = answers(seed)
+    flat = logits.reshape(-1, len(BINS))
+    chroma = chroma_of_logits(flat, BINS, weights, undo=0.5, temperature=0.4)
+
+    table = sureness(flat, chroma, BINS, weights, temperature)
+
+    assert table.shape == (SURENESS_POINTS, 2)
+    assert table.dtype == np.float32
+    assert (table[0, 1], table[-1, 1]) == (1, 0)
+    assert (np.diff(table[:, 0]) > 0).all()
+    assert (np.diff(table[:, 1]) < 0).all()
+
+
+def test_confidence_is_the_share_that_is_less_sure():
+    logits, _, weights = answers(3, pictures=10, nodes=200)
+    flat = logits.reshape(-1, len(BINS))
+    chroma = chroma_of_logits(flat, BINS, weights, undo=1, temperature=1)
+    from chroma_core.color.bins import spread_of_logits
+
+    spread = spread_of_logits(flat, BINS, weights, chroma, temperature=1.3)
+    confidence = confidence_of(spread, sureness(flat, chroma, BINS, weights, 1.3))
+
+    share = (spread[np.newaxis] > spread[:, np.newaxis]).mean(axis=1)
+    # Between the sixteen points the table is straight.
+    np.testing.assert_allclose(confidence, share, atol=0.03)
+
+
+def test_answers_that_are_all_as_sure_make_a_table_too():
+    logits = np.zeros((30, len(BINS)), np.float32)
+
+    table = sureness(logits, np.zeros((30, 2), np.float32), BINS, np.ones(len(BINS)), 1.0)
+
+    assert (np.diff(table[:, 0]) > 0).all()
+    assert np.isfinite(table).all()
