@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chroma_core.color.bins import ab_bins, chroma_of_logits, probabilities
+from chroma_core.color.bins import ab_bins, chroma_of_logits, probabilities, spread_of_logits
 from chroma_core.regressors.unet_net import SURENESS_POINTS, confidence_of
 from chroma_core.training.decoding import (
     CALM,
@@ -190,8 +190,6 @@ def test_confidence_is_the_share_that_is_less_sure():
     logits, _, weights = answers(3, pictures=10, nodes=200)
     flat = logits.reshape(-1, len(BINS))
     chroma = chroma_of_logits(flat, BINS, weights, undo=1, temperature=1)
-    from chroma_core.color.bins import spread_of_logits
-
     spread = spread_of_logits(flat, BINS, weights, chroma, temperature=1.3)
     confidence = confidence_of(spread, sureness(flat, chroma, BINS, weights, 1.3))
 

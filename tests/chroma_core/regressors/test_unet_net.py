@@ -1,0 +1,352 @@
+"""Laws of the format ``bins-unet/1``: its network, what it sees, and how its answers are read."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chroma_core.color.bins import ab_bins, chroma_of_logits, spread_of_logits
+from chroma_core.color.lab import gray_to_lightness
+from chroma_core.errors import ModelError, ModelMismatch
+from chroma_core.regressors import unet_net
+from chroma_core.regressors.unet_net import (
+    CONVOLUTIONS,
+    ENCODER,
+    FILE,
+    MARGIN,
+    MULTIPLE,
+    STEP,
+    confidence_of,
+    cut_out,
+    decoding_at,
+    first_node,
+    gray_with_margin,
+    prediction_of,
+    weight_shapes,
+)
+from chroma_core.stages import Grid, Prediction
+
+BINS = ab_bins()
+seeds = st.integers(0, 2**32 - 1)
+vividnesses = st.floats(0, 5)
+
+PATH = np.array([[0, 1, 1, 1], [0.5, 1, 0.65, 1.1], [1, 0.5, 0.4, 1.3]], dtype=np.float32)
+
+
+def decoding_tensors(seed: int = 0, path=PATH):
+    """Return what a model's file says of decoding."""
+    rng = np.random.default_rng(seed)
+    return {
+        "bins": BINS.astype(np.float32),
+        "weights": np.exp(rng.normal(0, 1, len(BINS))).astype(np.float32),
+        "calibration": np.array([1.3], np.float32),
+        "path": path,
+        "sureness": np.stack([np.linspace(2, 60, 16), np.linspace(1, 0, 16)], 1).astype("f4"),
+    }
+
+
+def predicted(seed: int, rows: int = 3, cols: int = 4, path=PATH):
+    logits = np.random.default_rng(seed).normal(0, 3, (rows, cols, len(BINS))).astype(np.float32)
+    return prediction_of(logits, {FILE: decoding_tensors(seed, path)}, (1.5, 1.5))
+
+
+# The network
+
+
+def test_convolutions_follow_one_another():
+    """Each sees what was computed before, as many channels of it as it says."""
+    channels = {"gray": 3}
+    for convolution in CONVOLUTIONS:
+        assert convolution.name not in channels
+        assert sum(channels[seen] for seen in convolution.inputs) == convolution.channels_in
+        if convolution.adds:
+            assert channels[convolution.adds] == convolution.channels_out
+        if convolution.depthwise:
+            assert convolution.channels_in == convolution.channels_out
+        channels[convolution.name] = convolution.channels_out
+    assert channels["logits"] == len(BINS)
+
+
+def test_joined_maps_are_of_one_size():
+    """What is brought to twice its size is then as large as what it is joined with."""
+    steps: dict[str, float] = {"gray": 1}
+    for convolution in CONVOLUTIONS:
+        first, *others = (steps[seen] for seen in convolution.inputs)
+        if others:
+            assert set(others) == {first / 2}
+            first /= 2
+        step = first * convolution.stride
+        if convolution.adds:
+            assert steps[convolution.adds] in (step, np.inf)
+        steps[convolution.name] = np.inf if convolution.pooled else step
+    assert steps["logits"] == STEP
+    assert max(step for step in steps.values() if np.isfinite(step)) == MULTIPLE
+
+
+def test_encoder_is_efficientnet_lite0():
+    """4,652,008 parameters with a classifier of 1,000 kinds, as timm counts them."""
+    classifier = 1280 * 1000 + 1000
+    # Batch normalisation has two numbers a channel; folded in, they are the bias and nothing more.
+    unfolded = sum(int(np.prod(c.kernel_shape)) + 2 * c.channels_out for c in ENCODER)
+
+    assert unfolded + classifier == 4_652_008
+    assert [c.channels_out for c in ENCODER if c.name in unet_net._TAPS.values()] == [
+        24,
+        40,
+        112,
+        320,
+    ]
+    assert sum(c.stride == 2 for c in ENCODER) == 5
+
+
+def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
+    (shapes,) = weight_shapes().values()
+
+    assert list(weight_shapes()) == [FILE]
+    assert len(shapes) == 2 * len(CONVOLUTIONS) + 5
+    for convolution in CONVOLUTIONS:
+        assert shapes[f"{convolution.name}.kernel"] == convolution.kernel_shape
+        assert shapes[f"{convolution.name}.bias"] == (convolution.channels_out,)
+    assert {name: shape for name, shape in shapes.items() if "." not in name} == {
+        "bins": (225, 2),
+        "weights": (225,),
+        "calibration": (1,),
+        "path": (3, 4),
+        "sureness": (16, 2),
+    }
+    count = sum(int(np.prod(shape)) for shape in shapes.values())
+    # Whoever changes this number makes another format: models that are there hold this many.
+    assert count == 4_552_945
+
+
+# What the network sees
+
+
+def test_every_size_gets_a_margin_and_sides_that_the_network_takes():
+    for length in range(1, 301):
+        lightness = np.zeros((length, 301 - length), np.float32)
+
+        gray, first, kept = gray_with_margin(lightness, Grid.every_pixel(*lightness.shape), "onnx")
+
+        for axis, side in enumerate(lightness.shape):
+            assert gray.shape[axis] % MULTIPLE == 0
+            assert side + MARGIN <= gray.shape[axis] < side + MARGIN + MULTIPLE
+            assert first[axis] >= 2
+            assert kept[axis] == -(-side // STEP)
+            assert (first[axis] + kept[axis]) * STEP <= gray.shape[axis]
+
+
+@given(st.integers(1, 90), st.integers(1, 90), seeds)
+def test_law_the_picture_lies_where_the_answer_is_cut_out(height, width, seed):
+    gray = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    lightness = gray_to_lightness(gray)
+
+    padded, (row, col), (rows, cols) = gray_with_margin(
+        lightness, Grid.every_pixel(height, width), "onnx"
+    )
+
+    assert padded.dtype == np.float32
+    assert padded.flags.c_contiguous
+    inner = padded[row * STEP : row * STEP + height, col * STEP : col * STEP + width]
+    # L* and back in single precision; dark tones lie on the straight part.
+    np.testing.assert_allclose(inner, gray, rtol=0, atol=2e-6)
+    nodes = np.arange(padded.size // 16).reshape(padded.shape[0] // STEP, -1, 1)
+    assert cut_out(nodes, (row, col), (rows, cols)).shape == (rows, cols, 1)
+    assert cut_out(nodes, (row, col), (rows, cols))[0, 0, 0] == nodes[row, col, 0]
+
+
+def test_the_margin_is_the_picture_in_a_mirror():
+    lightness = np.random.default_rng(0).uniform(0, 100, (40, 70)).astype(np.float32)
+
+    padded, (row, col), _ = gray_with_margin(lightness, Grid.every_pixel(40, 70), "onnx")
+
+    top, left = row * STEP, col * STEP
+    np.testing.assert_array_equal(padded[top - 5 : top], padded[top : top + 5][::-1])
+    np.testing.assert_array_equal(padded[:, left - 5 : left], padded[:, left : left + 5][:, ::-1])
+    bottom = top + 40
+    np.testing.assert_array_equal(padded[bottom : bottom + 5], padded[bottom - 5 : bottom][::-1])
+
+
+def test_lightness_outside_of_its_range_is_seen_as_black_and_white():
+    lightness = np.array([[-5, 110]], np.float32)
+
+    padded, (row, col), _ = gray_with_margin(lightness, Grid.every_pixel(1, 2), "onnx")
+
+    np.testing.assert_allclose(padded[row * STEP, col * STEP :][:2], [0, 1], atol=1e-6)
+    assert padded.min() >= 0
+    # Encoded white, in single precision.
+    assert padded.max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("step", [(4.0, 4.0), (1.0, 2.0), (0.5, 0.5)], ids=str)
+def test_other_nodes_than_the_pixels_are_refused_and_the_features_named(step):
+    grid = Grid(rows=2, cols=2, origin=(0.0, 0.0), step=step)
+
+    with pytest.raises(ModelMismatch, match="onnx looks at every pixel") as caught:
+        gray_with_margin(np.zeros((2, 2), np.float32), grid, "onnx")
+
+    assert "--features pixels" in caught.value.hint
+
+
+def test_nodes_of_the_answer_stand_amid_their_pixels():
+    assert first_node(Grid.every_pixel(9, 9)) == (1.5, 1.5)
+    assert first_node(Grid(rows=4, cols=4, origin=(8.0, 2.0))) == (9.5, 3.5)
+
+
+# How answers are read
+
+
+def test_decoding_goes_through_the_rows_of_the_path():
+    for vividness, undo, temperature, gain in PATH.astype(float):
+        found = decoding_at(PATH, vividness)
+
+        assert (found.undo, found.temperature, found.gain) == (undo, temperature, gain)
+
+
+@given(st.floats(0, 1), st.integers(0, 1))
+def test_law_decoding_is_linear_between_two_rows(share, row):
+    one, other = PATH[row].astype(float), PATH[row + 1].astype(float)
+
+    vividness, *wanted = one + share * (other - one)
+    found = decoding_at(PATH, vividness)
+
+    np.testing.assert_allclose([found.undo, found.temperature, found.gain], wanted, rtol=1e-9)
+
+
+@given(st.floats(1, 50))
+def test_law_beyond_the_last_row_only_the_gain_goes_on(vividness):
+    last, beyond = decoding_at(PATH, 1.0), decoding_at(PATH, vividness)
+
+    assert (beyond.undo, beyond.temperature) == (last.undo, last.temperature)
+    assert beyond.gain == pytest.approx(last.gain * vividness)
+
+
+@given(seeds, st.floats(1, 20))
+def test_law_beyond_1_chroma_grows_in_proportion_at_its_hue(seed, vividness):
+    prediction = predicted(seed)
+
+    # One rounding each of the gain and of its product.
+    np.testing.assert_allclose(
+        prediction.at(vividness).chroma, prediction.chroma * vividness, rtol=1e-6, atol=1e-6
+    )
+
+
+@given(seeds, st.lists(vividnesses, min_size=2, max_size=5), st.floats(0, 1), st.floats(0.2, 2))
+def test_law_mean_chroma_never_falls_where_only_the_gain_rises(seed, points, undo, temperature):
+    path = np.array(
+        [[0, undo, temperature, 1], [0.5, undo, temperature, 1.1], [1, undo, temperature, 1.6]],
+        dtype=np.float32,
+    )
+    prediction = predicted(seed, path=path)
+
+    means = [np.hypot(*np.moveaxis(prediction.at(v).chroma, -1, 0)).mean() for v in sorted(points)]
+
+    assert (np.diff(means) >= -1e-6 * np.array(means[1:])).all()
+
+
+@given(seeds, vividnesses)
+def test_law_a_prediction_at_a_vividness_is_its_logits_decoded(seed, vividness):
+    prediction = predicted(seed)
+    held = decoding_tensors(seed)
+    how = decoding_at(PATH, vividness)
+
+    found = prediction.at(vividness)
+
+    wanted = chroma_of_logits(
+        prediction.logits,
+        held["bins"],
+        held["weights"],
+        undo=how.undo,
+        temperature=how.temperature,
+        gain=how.gain,
+    )
+    np.testing.assert_array_equal(found.chroma, wanted)
+    assert found.chroma.dtype == np.float32
+    # It can be asked again, for it keeps what the network answered.
+    np.testing.assert_array_equal(found.at(0.3).chroma, prediction.at(0.3).chroma)
+    np.testing.assert_array_equal(prediction.at(1.0).chroma, prediction.chroma)
+
+
+def test_vividness_0_is_the_expected_colour():
+    prediction = predicted(5)
+    held = decoding_tensors(5)
+    shares = np.exp(prediction.logits.astype(float)) / held["weights"]
+    shares /= shares.sum(axis=-1, keepdims=True)
+
+    np.testing.assert_allclose(prediction.at(0.0).chroma, shares @ BINS, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=30)
+@given(seeds)
+def test_law_confidence_lies_in_0_to_1_and_falls_with_expected_distance(seed):
+    prediction = predicted(seed)
+    held = decoding_tensors(seed)
+    spread = spread_of_logits(
+        prediction.logits, held["bins"], held["weights"], prediction.chroma, temperature=1.3
+    )
+
+    assert prediction.confidence.shape == prediction.chroma.shape[:2]
+    assert prediction.confidence.dtype == np.float32
+    assert (prediction.confidence >= 0).all()
+    assert (prediction.confidence <= 1).all()
+    order = np.argsort(spread.ravel())
+    assert (np.diff(prediction.confidence.ravel()[order]) <= 1e-6).all()
+
+
+def test_confidence_is_1_before_the_table_and_0_behind_it():
+    table = np.array([[10, 1], [20, 0.5], [60, 0]], np.float32)
+
+    np.testing.assert_allclose(
+        confidence_of(np.array([0, 10, 15, 20, 40, 60, 500]), table),
+        [1, 1, 0.75, 0.5, 0.25, 0, 0],
+    )
+
+
+def test_confidence_does_not_follow_vividness():
+    prediction = predicted(2)
+
+    assert prediction.at(0.2).confidence is prediction.confidence
+
+
+def test_half_precision_weights_are_decoded_in_single():
+    held = {name: array.astype(np.float16) for name, array in decoding_tensors().items()}
+    logits = np.random.default_rng(1).normal(0, 3, (2, 2, len(BINS))).astype(np.float32)
+
+    prediction = prediction_of(logits, {FILE: held}, (0.0, 0.0))
+
+    assert prediction.chroma.dtype == np.float32
+    single = prediction_of(logits, {FILE: decoding_tensors()}, (0.0, 0.0))
+    # Eleven bits of weights, temperature and gain; some tens of units.
+    np.testing.assert_allclose(prediction.chroma, single.chroma, atol=0.2)
+
+
+def test_nodes_of_a_prediction_lie_4_pixels_apart():
+    prediction = predicted(0, rows=5, cols=2)
+
+    assert prediction.grid == Grid(rows=5, cols=2, origin=(1.5, 1.5), step=(4.0, 4.0))
+    assert set(prediction.tensors) == {"bins", "weights", "calibration", "path", "sureness"}
+
+
+def test_a_prediction_without_distributions_is_not_decoded():
+    plain = Prediction(
+        chroma=np.zeros((1, 1, 2), np.float32),
+        grid=Grid(rows=1, cols=1),
+        decode=predicted(0).decode,
+    )
+
+    with pytest.raises(ModelError, match="no distributions"):
+        plain.at(0.5)
+
+
+def test_weights_are_not_changed_by_reading_an_answer():
+    held = decoding_tensors()
+    for array in held.values():
+        array.flags.writeable = False
+    logits = np.zeros((1, 1, len(BINS)), np.float32)
+    logits.flags.writeable = False
+
+    prediction_of(logits, types.MappingProxyType({FILE: held}), (0.0, 0.0)).at(0.5)
