@@ -13,7 +13,7 @@ from chroma_core.pictures.pillow import decode_with_pillow
 from chroma_core.pictures.stored import Stored, check_size, cut_short, spoilt
 from chroma_core.pictures.webp import describe_from_info
 
-__all__ = ["read_avif"]
+__all__ = ["boxes", "read_avif"]
 
 _FOLDERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0}
 _DEEPEST = 8
@@ -28,7 +28,7 @@ def read_avif(data: bytes, limits: Limits) -> Stored:
         If it is damaged, cut short or too large.
     """
     bits, sizes, sequence = 8, 0, False
-    for name, body in _boxes(memoryview(data), 0):
+    for name, body in boxes(memoryview(data)):
         if name == b"ispe" and len(body) >= 12:
             width, height = struct.unpack_from(">II", body, 4)
             check_size(width, height, 4, limits)
@@ -51,8 +51,21 @@ def read_avif(data: bytes, limits: Limits) -> Stored:
     return stored
 
 
-def _boxes(data: memoryview, depth: int) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the boxes of a file, those inside of boxes too."""
+def boxes(data: memoryview, depth: int = 0) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the boxes of a file (ISO/IEC 14496-12), those inside of boxes too.
+
+    Parameters
+    ----------
+    data : memoryview
+        The file, or what a box holds.
+    depth : int, optional
+        In how many boxes that lies.
+
+    Raises
+    ------
+    PictureError
+        If a box is larger than what it lies in.
+    """
     at = 0
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -71,7 +84,7 @@ def _boxes(data: memoryview, depth: int) -> Iterator[tuple[bytes, memoryview]]:
         body = data[at + start : at + length]
         yield name, body
         if name in _FOLDERS and depth < _DEEPEST:
-            yield from _boxes(body[_FOLDERS[name] :], depth + 1)
+            yield from boxes(body[_FOLDERS[name] :], depth + 1)
         at += length
 
 

@@ -12,6 +12,7 @@ from chroma_core.pictures.avif import read_avif
 from chroma_core.pictures.bmp import read_bmp
 from chroma_core.pictures.exif import exif_upright, xmp_upright
 from chroma_core.pictures.gif import read_gif
+from chroma_core.pictures.heic import read_heic
 from chroma_core.pictures.jpeg import read_jpeg
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.picture import Picture, to_codes
@@ -31,6 +32,7 @@ _READERS: dict[str, Callable[[bytes, Limits], Stored]] = {
     "avif": read_avif,
     "bmp": read_bmp,
     "gif": read_gif,
+    "heic": read_heic,
 }
 
 _READERS_WITH_CHOICES: dict[str, Callable[[bytes, Limits, Reading], Stored]] = {

@@ -34,7 +34,19 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """Formats that can be written, with their file name extensions, the usual one first."""
 
-_READ_ONLY = (".gif", ".apng", ".pgm", ".pbm", ".pam", ".pfm", ".ico", ".jp2", ".heic", ".heif")
+_READ_ONLY = (
+    ".gif",
+    ".apng",
+    ".pgm",
+    ".pbm",
+    ".pam",
+    ".pfm",
+    ".ico",
+    ".jp2",
+    ".heic",
+    ".heif",
+    ".hif",
+)
 
 PICTURE_SUFFIXES = frozenset(
     suffix for suffixes in (*FORMATS.values(), _READ_ONLY) for suffix in suffixes

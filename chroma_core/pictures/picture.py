@@ -29,7 +29,7 @@ class Picture:
         8 or 16: bits a channel that a picture made from this one should have.
     format : str
         What the file was: ``"png"``, ``"jpeg"``, ``"tiff"``, ``"webp"``, ``"avif"``, ``"bmp"``,
-        ``"gif"``, ``"pnm"``, ``"ico"``, ``"jp2"``; empty for pixels that came from no file.
+        ``"gif"``, ``"heic"``, ``"pnm"``; empty for pixels that came from no file.
     icc_note : str
         What became of its colour profile, such as ``"sRGB from Dot Gain 20%"``; empty without one.
     exif, xmp, iptc : bytes

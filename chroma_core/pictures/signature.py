@@ -6,8 +6,8 @@ from chroma_core.errors import PictureError
 
 __all__ = ["READ_FORMATS", "identify", "is_utf8_text"]
 
-READ_FORMATS = ("png", "jpeg", "tiff", "webp", "avif", "bmp", "gif", "pnm")
-"""What can be read. Everything else is refused before a decoder sees it."""
+READ_FORMATS = ("png", "jpeg", "tiff", "webp", "avif", "bmp", "gif", "pnm", "heic")
+"""What can be read, HEIC with an extra. Everything else is refused before a decoder sees it."""
 
 _PICTURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -124,16 +124,12 @@ def _is_pnm(head: bytes) -> bool:
 
 
 def _identify_box_file(head: bytes) -> str:
-    """Return ``avif`` for such a file, and say what other files made of boxes are."""
+    """Return ``avif`` or ``heic`` for such a file, and say what other files made of boxes are."""
     brands = {head[8:12], *(head[i : i + 4] for i in range(16, min(len(head), 64), 4))}
     if brands & {b"avif", b"avis"}:
         return "avif"
     if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-        raise PictureError(
-            "this is a HEIC picture, which is not read",
-            kind="unsupported",
-            hint="convert it to PNG",
-        )
+        return "heic"
     if head[8:11] == b"crx":
         raise PictureError(
             "this is a Canon RAW file, which is not read",
