@@ -40,4 +40,5 @@ class UNetTrainOptions(Options):
         "model to begin with, or a .safetensors file with an encoder",
         run=True,
     )
+    log_dir: str = option("", "folder for TensorBoard logs; none if empty", run=True)
     threads: int = option(0, "threads to compute with; 0 takes one a processor", ge=0, run=True)

@@ -8,6 +8,7 @@ Efros, ECCV 2016).
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ from chroma_core.stages import Checkpoint, Progress, TrainingData
 from chroma_core.training.data import require_part
 from chroma_core.training.decoding import calibration, choose_path, sureness
 from chroma_tensorflow.feed import ahead
+from chroma_tensorflow.unet_log import SHOWN, TrainingLog, sheet
 from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at
 from chroma_tensorflow.unet_model import set_tensors, tensors_of, unet_model
 from chroma_tensorflow.unet_options import UNetTrainOptions
@@ -78,11 +80,14 @@ def train_unet(
     """
     for part in ("train", "validation"):
         require_part(data, part)
+    log = TrainingLog(options.log_dir)
     trainer = _Trainer(keras, data, options, progress)
     trainer.restore(checkpoint.load())
     while trainer.step < trainer.steps:
         trainer.run_part(progress)
         checkpoint.save(*trainer.state())
+        if log.wanted:
+            log.write(trainer.step, trainer.history[-1], trainer.sheets())
     return trainer.answer()
 
 
@@ -249,6 +254,23 @@ class _Trainer:
         logits = self.model.predict_on_batch(np.concatenate([cut.gray for cut in cuts]))
         for answer, cut in zip(logits, cuts, strict=True):
             yield answer.reshape(-1, len(self.bins)), cut.codes.ravel()
+
+    def sheets(self) -> AnyArray:
+        """Return some unseen pictures in gray, predicted and true colours, (n, h, 3 w, 3) uint8."""
+        cuts = list(itertools.islice(self.held.middles(MEASURED_SIZE), SHOWN))
+        pages = []
+        for cut, (logits, codes) in zip(cuts, self._held_out(), strict=False):
+            shape = cut.codes.shape[1:]
+            pages.append(
+                sheet(
+                    cut.gray[0, ..., 0],
+                    logits.reshape(*shape, -1),
+                    _chroma_of(codes).reshape(*shape, 2),
+                    self.bins,
+                    self.weights,
+                )
+            )
+        return np.stack(pages)
 
     def _measured(self) -> dict[str, float]:
         """Return the log loss and the errors of the expected colour on unseen pictures."""
