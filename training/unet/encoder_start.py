@@ -19,7 +19,7 @@ from chroma_core.regressors.unet_net import ENCODER
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "encoder"))
 
-from lite0 import convolutions  # noqa: E402  # the folder above was added for it
+from lite0 import convolutions  # the folder above was added for it
 
 
 def main(arrays: Path, out: Path) -> None:
