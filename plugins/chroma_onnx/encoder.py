@@ -13,6 +13,7 @@ further after than before, so the middle of what node i of a map at 1/n can see 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
@@ -44,6 +45,9 @@ MULTIPLE = 32
 MARGIN = 8
 """Fewest pixels of reflection, together, that are put on both ends of a side: at its borders the
 network pads with zeros, which it should not mistake for the picture."""
+
+NOWHERE = os.path.join(os.devnull, "none")
+"""A folder that cannot be there."""
 
 
 class Activations:
@@ -111,8 +115,7 @@ def load_session(
     Parameters
     ----------
     model : bytes
-        Content of the file. Tensors that lie in other files are refused: given bytes, onnxruntime
-        knows no folder to look for them in.
+        Content of the file. Tensors that lie in other files are refused.
     threads : int
         0 lets onnxruntime choose.
     tensors : Mapping[str, ndarray], optional
@@ -138,6 +141,10 @@ def load_session(
     # Threads that wait by spinning take the cores that other stages and workers need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    # Given bytes, onnxruntime looks for files that a graph names in the working directory.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", NOWHERE
+    )
     try:
         if tensors:
             values = [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in tensors.values()]

@@ -72,21 +72,30 @@ def test_what_is_no_network_is_refused():
         load_session(b"not a network", 1)
 
 
-def test_tensors_in_other_files_are_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("place", ["weights.bin", "../here/weights.bin", "absolute"])
+@pytest.mark.parametrize("count", [4, 1000])
+def test_tensors_in_other_files_are_refused(tmp_path, monkeypatch, place, count):
+    """Also where the file is there, of the right size, in or below the working directory."""
     onnx = pytest.importorskip("onnx")
-    monkeypatch.chdir(tmp_path)
-    Path("weights.bin").write_bytes(np.ones(4, "<f4").tobytes())
-    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [4])
-    told = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])
-    outside = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    file = Path("weights.bin").absolute()
+    file.write_bytes(np.ones(count, "<f4").tobytes())
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [count])
+    told = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [count])
+    outside = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[count])
     outside.data_location = onnx.TensorProto.EXTERNAL
-    outside.external_data.add(key="location", value="weights.bin")
+    outside.external_data.add(key="location", value=str(file) if place == "absolute" else place)
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Add", ["x", "w"], ["y"])], "g", [given], [told], [outside]
     )
     model = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
-    )
+    ).SerializeToString()
 
-    with pytest.raises(ModelFormatError):
-        load_session(model.SerializeToString(), 1)
+    with pytest.raises(ModelFormatError, match="External data path validation failed"):
+        load_session(model, 1)
+
+    tensor = np.full(count, 2, np.float32)
+    session = load_session(model, 1, {"w": tensor})
+    np.testing.assert_array_equal(session.run(["y"], {"x": tensor})[0], tensor + 2)

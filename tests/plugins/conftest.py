@@ -1,0 +1,48 @@
+"""What tests of several plugins share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chroma_core.color import gray_to_lightness
+from chroma_core.color.bins import ab_bins
+from chroma_core.regressors import unet_net
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(scope="session")
+def unet_weights():
+    """Return weights of ``bins-unet/1`` that were drawn, but keep the size of what they are given.
+
+    Half precision, as models have it; logits with a spread of some units, as a trained network's.
+    """
+    rng = np.random.default_rng(20)
+    held = {}
+    for name, shape in unet_net.weight_shapes()[unet_net.FILE].items():
+        if name.endswith(".kernel"):
+            spread = np.sqrt(2 / np.prod(shape[1:])) * (0.4 if name == "logits.kernel" else 1)
+            held[name] = rng.normal(0, spread, shape).astype(np.float16)
+        elif name.endswith(".bias"):
+            held[name] = rng.normal(0, 0.1, shape).astype(np.float16)
+    bins = ab_bins()
+    held |= {
+        "bins": bins.astype(np.float32),
+        "weights": np.exp(rng.normal(0, 0.5, len(bins))).astype(np.float32),
+        "calibration": np.array([1.2], np.float32),
+        "path": np.array([[0, 1, 1, 1], [0.5, 1, 0.8, 1.1], [1, 0.5, 0.6, 1.3]], np.float32),
+        "sureness": np.stack([np.linspace(2, 150, 16), np.linspace(1, 0, 16)], 1).astype("f4"),
+    }
+    return {unet_net.FILE: held}
+
+
+@pytest.fixture(scope="session")
+def portrait():
+    """Return L* of a photograph at a quarter of its size."""
+    with Image.open(GOLDEN / "portrait.gray.png") as picture:
+        small = picture.convert("L").reduce(4)
+    return gray_to_lightness(np.asarray(small, np.float32) / np.float32(255))
