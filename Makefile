@@ -4,13 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check docs bench wheel-demo mutants clean
+# Seconds that `make fuzz` takes.
+FUZZ_SECONDS ?= 600
+
+.PHONY: demo test test-slow fuzz check docs bench wheel-demo mutants clean
 
 demo: $(VENV)/.ready-to-run
 	$(BIN)/chroma demo -o chroma-demo
 
 test: $(VENV)/.ready-to-develop
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.ready-to-develop
+	$(BIN)/python -m pytest -m slow
+
+fuzz: $(VENV)/.ready-to-develop
+	$(BIN)/python -m tests.fuzz.reader fuzz-found -max_total_time=$(FUZZ_SECONDS)
 
 check: $(VENV)/.ready-to-develop
 	$(BIN)/ruff check .
@@ -45,4 +54,4 @@ $(VENV)/.ready-to-develop: pyproject.toml constraints.txt
 	touch $@ $(VENV)/.ready-to-run
 
 clean:
-	rm -rf $(VENV) build dist site chroma-demo
+	rm -rf $(VENV) build dist site chroma-demo fuzz-found
