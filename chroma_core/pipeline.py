@@ -143,9 +143,16 @@ class Pipeline:
         StageError
             If a stage fails or answers something else than its contract says.
         """
+        return self.color(pixels, side=side)[0]
+
+    def color(
+        self, pixels: PixelArray, *, side: Mapping[str, AnyArray] | None = None
+    ) -> tuple[PixelArray, Prediction]:
+        """Colour a picture, as a call does, and return the prediction as well."""
         lightness = lightness_of(pixels, self.colorspace)
         prediction = self.predict_lightness(lightness, side=side)
-        return self.fuse(lightness, prediction, dtype=_output_dtype(pixels.dtype), side=side)
+        dtype = _output_dtype(pixels.dtype)
+        return self.fuse(lightness, prediction, dtype=dtype, side=side), prediction
 
     def predict(
         self, pixels: PixelArray, *, side: Mapping[str, AnyArray] | None = None

@@ -19,6 +19,7 @@ from chroma_core.api import build
 from chroma_core.batch.again import checked_file
 from chroma_core.batch.already_colour import KEPT, LEFT, AlreadyColour, judged
 from chroma_core.batch.color_pages import color_pages
+from chroma_core.batch.confidence import LOW_CONFIDENCE, doubts, write_confidence
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
 from chroma_core.errors import InputError, ModelMismatch
@@ -37,7 +38,7 @@ from chroma_core.pictures.read import read_bytes, read_picture
 from chroma_core.pictures.sidecar import file_facts, sidecar_path, write_sidecar
 from chroma_core.pictures.tint import color_kind_of_pixels
 from chroma_core.pictures.write import write_picture
-from chroma_core.pipeline import JoinMethod, Pipeline
+from chroma_core.pipeline import JoinMethod, Pipeline, work_shape
 from chroma_core.provenance import arguments_of, provenance_note, provenance_record
 
 __all__ = ["AlreadyColour", "Coloring", "color_stream", "coloring_from"]
@@ -74,6 +75,8 @@ class Coloring:
     value_range, nan, salvage
         What floats stand for, and how strictly files are read: see
         `chroma_core.pictures.reading.Reading`.
+    confidence : str or None
+        File for a map of the regressor's confidence, of the one picture that there is.
     overwrite : {"never", "always"}
         What happens to an output that is there when it is to be written.
     already_colour : {"recolour", "keep", "skip"}
@@ -109,6 +112,7 @@ class Coloring:
     value_range: tuple[float, float] | None = None
     nan: float | None = None
     salvage: bool = False
+    confidence: str | None = None
     overwrite: Overwrite = "never"
     already_colour: AlreadyColour = "recolour"
     sidecar: bool = False
@@ -141,6 +145,8 @@ class Coloring:
         """Read a job's picture, colour it, and write the result."""
         if self.sidecar and self.overwrite == "never":
             refuse_existing(sidecar_path(job.output))
+        if self.confidence and self.overwrite == "never":
+            refuse_existing(Path(self.confidence))
         if self.page == "all":
             pages = self.open_pages(job.input)
             if len(pages) > 1:
@@ -161,7 +167,10 @@ class Coloring:
             done = replace(seen, warnings=said, note="already-colour", kept=True)
             return self.finished(job, done)
         warnings, note = judged(source, kind)
-        self.write(self.colored(source), job.output)
+        colored, doubtful = self.colored(source)
+        self.write(colored, job.output)
+        if doubtful:
+            warnings, note = (*warnings, *doubtful), note or LOW_CONFIDENCE
         if self.sidecar:
             shape = source.width, source.height
             self.write_sidecar(job.output, file_facts(job.input), shape, source.salvaged)
@@ -203,9 +212,14 @@ class Coloring:
         """Tell whether a picture is not the one that a result was made from."""
         return self.original_sha256 not in (None, file_facts(job.input)["sha256"])
 
-    def colored(self, source: Picture) -> Picture:
-        """Return a picture in colour with what it carried."""
-        return source.with_pixels(self.pipeline(source.pixels))
+    def colored(self, source: Picture) -> tuple[Picture, tuple[str, ...]]:
+        """Return a picture in colour with what it carried, and what there is to doubt."""
+        pixels, prediction = self.pipeline.color(source.pixels)
+        if self.confidence:
+            size = source.height, source.width
+            work = work_shape(size, self.pipeline.work_size)
+            write_confidence(prediction, size, work, Path(self.confidence), self.overwrite)
+        return source.with_pixels(pixels), doubts(prediction)
 
     def write(self, colored: Picture, output: Path, overwrite: Overwrite | None = None) -> None:
         """Write a coloured picture, what made it among its metadata."""
@@ -361,7 +375,10 @@ def _color_one(
         source = coloring.read(given)
         output = place(source.format)
     warnings, note = judged(source, color_kind_of_pixels(source.pixels))
-    coloring.write(coloring.colored(source), output, overwrite)
+    colored, doubtful = coloring.colored(source)
+    coloring.write(colored, output, overwrite)
+    if doubtful:
+        warnings, note = (*warnings, *doubtful), note or LOW_CONFIDENCE
     done = Done(warnings=warnings, note=note, width=source.width, height=source.height)
     return done, source.salvaged
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chroma_core.batch.already_colour import KEPT, LEFT, AlreadyColour, judged
+from chroma_core.batch.confidence import LOW_CONFIDENCE
 from chroma_core.batch.plan import no_room_for_pages
 from chroma_core.batch.run import Done
 from chroma_core.pictures.atomic import Overwrite
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from chroma_core.batch.color import Coloring
 
 __all__ = ["color_pages"]
+
+NOTES = ("already-colour", "tinted", LOW_CONFIDENCE)
+"""Of several pages the first of these that one of them has."""
 
 _NAMED_AT_MOST = 5
 
@@ -52,7 +56,7 @@ class _Tally:
 
     def done(self) -> Done:
         """Return what there is to say of all pages."""
-        note = next((name for name in ("already-colour", "tinted") if name in self.notes), "")
+        note = next((name for name in NOTES if name in self.notes), "")
         return Done(
             warnings=tuple(f"{_named(numbers)}: {text}" for text, numbers in self.said.items()),
             note=note,
@@ -132,8 +136,9 @@ def _colored(
             tally.warn((*source.warnings, KEPT), "already-colour")
             yield source, None
             continue
-        tally.warn(*judged(source, kind))
-        colored = coloring.colored(source)
+        warnings, looked = judged(source, kind)
+        colored, doubtful = coloring.colored(source)
+        tally.warn((*warnings, *doubtful), looked or (LOW_CONFIDENCE if doubtful else ""))
         note = coloring.note(source)
         del source
         yield colored, note

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from chroma_core.batch.confidence import LOW_CONFIDENCE
 from chroma_core.batch.run import Result
 from chroma_core.errors import OptionError
 from chroma_core.pictures.atomic import Overwrite, refuse_existing, write_bytes_atomically
@@ -45,7 +46,8 @@ class Row:
     input, output : str
         Paths, control characters made visible; `output` is empty where there is none.
     status : str
-        ``coloured``, ``already colour``, ``skipped`` (the result was there) or ``failed``.
+        ``coloured``, ``low confidence``, ``already colour``, ``skipped`` (the result was there) or
+        ``failed``.
     reason : str
         Why it failed, or what there is to know of it.
     hint : str
@@ -96,6 +98,8 @@ def report_row(result: Result) -> Row:
     status = {"ok": "coloured", "skipped": "skipped", "failed": "failed"}[result.status]
     if result.note == "already-colour" and (result.status == "skipped" or result.kept):
         status = "already colour"
+    elif result.note == LOW_CONFIDENCE and result.status == "ok":
+        status = "low confidence"
     said = "; ".join(result.warnings)
     if result.job.exists:
         said = "; ".join(["the result is there already", *result.warnings])

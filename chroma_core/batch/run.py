@@ -49,7 +49,7 @@ class Done:
 
 
 _WITHOUT_EFFECT = (
-    *("overwrite", "guarded", "sidecar", "preserve", "sync"),
+    *("confidence", "overwrite", "guarded", "sidecar", "preserve", "sync"),
     *("max_pixels", "max_bytes", "decode_timeout"),
 )
 """Fields of a work that do not change what a result looks like."""

@@ -102,6 +102,10 @@ def command(
     work_size: WorkSize = None,
     vividness: Vividness = 1.0,
     certainty: Certainty = None,
+    confidence: Annotated[
+        Path | None,
+        typer.Option(help="Write how sure the model is of each pixel, white for sure: one PNG."),
+    ] = None,
     from_: Annotated[
         Path | None,
         typer.Option("--from", help="A result, or its sidecar: colour in the same way as it was."),
@@ -177,6 +181,7 @@ def command(
         work_size=work_size_of(work_size),
         vividness=vividness,
         certainty=certainty,
+        confidence=str(confidence) if confidence else None,
         format=format.value if format else None,
         depth=depth,
         quality=quality,
@@ -306,6 +311,8 @@ def _run_pictures(
         all_pages=coloring.page == "all",
         overwrite=rule,  # type: ignore[arg-type]  # the enum holds just these words
     )
+    if coloring.confidence and (len(jobs) != 1 or coloring.page == "all"):
+        raise typer.BadParameter("names the map of one picture", param_hint="--confidence")
     single = len(jobs) == 1 and len(pictures) == 1 and jobs[0].input == Path(pictures[0])
     if dry_run:
         for job in jobs:

@@ -851,3 +851,34 @@ def test_a_pipeline_says_what_it_is_made_of():
     assert described["colorspace"]["options"]["illuminant"] == "D50"
     assert [stage["name"] for stage in described["refiners"]] == ["guided", "none"]
     assert (described["model"], described["work_size"], described["join"]) == ("m", 64, "guided")
+
+
+@given(
+    st.floats(0.01, 1.0),
+    arrays.arrays(np.float32, (3, 4), elements=st.floats(0, 1, width=32)),
+)
+def test_law_fading_lowers_chroma_in_proportion_to_confidence_and_never_below_it(
+    certainty, confidence
+):
+    chroma = np.full((3, 4, 2), 10.0, np.float32)
+    plain = Prediction(chroma=chroma, grid=Grid(rows=3, cols=4), confidence=confidence)
+
+    faded = plain.faded(certainty)
+
+    assert (faded.chroma <= chroma).all()
+    sure = confidence >= np.float32(certainty)
+    np.testing.assert_array_equal(faded.chroma[sure], chroma[sure])
+    share = confidence[~sure] / np.float32(certainty)
+    np.testing.assert_allclose(faded.chroma[~sure][:, 0], 10 * share, rtol=1e-6)
+
+
+def test_without_certainty_or_confidence_nothing_fades():
+    chroma = np.full((3, 4, 2), 10.0, np.float32)
+    sure = Prediction(
+        chroma=chroma, grid=Grid(rows=3, cols=4), confidence=np.zeros((3, 4), np.float32)
+    )
+    untold = Prediction(chroma=chroma, grid=Grid(rows=3, cols=4))
+
+    assert sure.faded(0.0) is sure
+    assert untold.faded(1.0) is untold
+    assert not sure.faded(1.0).chroma.any()
