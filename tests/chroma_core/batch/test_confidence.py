@@ -23,7 +23,8 @@ def _prediction(confidence):
 def test_a_picture_is_doubted_by_its_mean_confidence():
     assert doubts(_prediction([[LOW, LOW]])) == ()
     (said,) = doubts(_prediction([[0.0, 0.2]]))
-    assert "not sure" in said and "0.10" in said
+    assert "not sure" in said
+    assert "0.10" in said
 
 
 def test_a_regressor_that_cannot_tell_is_not_doubted():
@@ -37,8 +38,10 @@ def test_the_map_has_the_values_of_the_nodes_where_they_lie():
     pixels = confidence_pixels(prediction, (8, 8), (8, 8))
 
     # Nodes lie at 1.5 and 5.5: outside them the nearest counts, amid them what is between.
-    assert pixels[0, 0] == 0 and pixels[0, 7] == 255
-    assert pixels[7, 0] == 128 and pixels[7, 7] == 64
+    assert pixels[0, 0] == 0
+    assert pixels[0, 7] == 255
+    assert pixels[7, 0] == 128
+    assert pixels[7, 7] == 64
     assert pixels[0, 3] == round(255 * 1.5 / 4)
 
 
