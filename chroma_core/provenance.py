@@ -66,7 +66,7 @@ def arguments_of(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If it does not say all of that.
+        If it does not say all of that, or an option names a file by more than its name.
     """
     settings: dict[str, str] = {}
 
@@ -79,6 +79,9 @@ def arguments_of(record: Mapping[str, Any]) -> dict[str, Any]:
         for option, value in options.items():
             if not isinstance(value, str):
                 raise _unusable(f"{stage['name']}.{option} is no text")
+            if "/" in value or "\\" in value:
+                # A picture may come from anywhere: it may name a file, never a place on this disk.
+                raise _unusable(f"{stage['name']}.{option} names a place: {value!r:.80}")
             if settings.setdefault(f"{stage['name']}.{option}", value) != value:
                 raise _unusable(f"{stage['name']} stands there twice, with other options")
         return str(stage["name"])

@@ -139,6 +139,8 @@ def test_two_stages_of_a_name_with_other_options_cannot_be_told_apart():
     [
         ({"regressor": {"name": "ridge", "options": ["alpha"]}}, "options of ridge are none"),
         ({"regressor": {"name": "ridge", "options": {"alpha": 1}}}, "ridge.alpha is no text"),
+        ({"regressor": {"name": "a", "options": {"b": "../c"}}}, "a.b names a place: '../c'"),
+        ({"regressor": {"name": "a", "options": {"b": r"\\d\c"}}}, "a.b names a place"),
         ({"regressor": {"options": {}}}, "a stage has no name"),
         ({"features": {"stages": {"name": "patch"}}}, "features are no list"),
         ({"refiners": {}}, "features or refiners are missing"),
