@@ -50,7 +50,7 @@ JoinMethod = Literal["guided", "bilinear"]
 REFERENCE_SIDE = 256
 """Short side, in pixels, of the picture that radii refer to."""
 
-JOIN_RADIUS = 16
+JOIN_RADIUS = 8
 JOIN_EPSILON = 1e-3
 """Of the guided join; the best of those tried on predictions at a short side of 256."""
 

@@ -2,8 +2,8 @@
 
 Three decodings are chosen, at vividness 0, a half and 1, from how much of the training's
 rebalancing is taken back, the temperature and a gain (see `chroma_core.color.bins`). The first is
-the expected colour, the last the one with the least error among those about as colourful as the
-truth. A temperature calibrates the probabilities, and a table tells expected distances from the
+the expected colour, the others have the least error among those that are colourful enough. A
+temperature calibrates the probabilities, and a table tells expected distances from the
 truth to confidences.
 """
 
@@ -15,15 +15,17 @@ import numpy as np
 
 from chroma_core.arrays import FloatArray, IntArray
 from chroma_core.color.bins import chroma_of_logits, probabilities, spread_of_logits
+from chroma_core.color.difference import delta_e_2000
+from chroma_core.color.lab import lab_to_rgb
 from chroma_core.regressors.unet_net import SURENESS_POINTS
 
 __all__ = ["Chosen", "calibration", "choose_path", "sureness"]
 
 UNDO = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.2, 0.25, 0.3, 0.38, 0.5, 0.65, 0.8, 1.0)
-GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
+GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7)
 
-VIVID = 0.95
+VIVID = 0.98
 """Least mean colourfulness, over the truth's, at vividness 1."""
 
 CALM = 0.6
@@ -38,10 +40,12 @@ class Chosen:
     ----------
     undo, temperature, gain : float
         See `chroma_core.color.bins.chroma_of_logits`.
-    error : float
-        Mean squared distance from the truth over that of gray.
+    psnr_gain : float
+        Mean over pictures, over gray's, in dB.
+    difference : float
+        Mean CIEDE2000, over gray's.
     colourfulness : float
-        Mean over pictures, over the truth's.
+        Mean over pictures of Hasler and Suesstrunk's, over the truth's.
     chroma : float
         Mean of C*ab.
     """
@@ -49,13 +53,20 @@ class Chosen:
     undo: float
     temperature: float
     gain: float
-    error: float
+    psnr_gain: float
+    difference: float
     colourfulness: float
     chroma: float
+
+    @property
+    def error(self) -> float:
+        """Mean of two ratios to gray: of squared differences in RGB, and of CIEDE2000."""
+        return (float(10 ** (-self.psnr_gain / 10)) + self.difference) / 2
 
 
 def choose_path(
     logits: FloatArray,
+    lightness: FloatArray,
     truth: FloatArray,
     bins: FloatArray,
     weights: FloatArray,
@@ -66,6 +77,8 @@ def choose_path(
     ----------
     logits : ndarray, shape (pictures, n, k)
         Answers at nodes of pictures that did not teach.
+    lightness : ndarray, shape (pictures, n)
+        L* there.
     truth : ndarray, shape (pictures, n, 2)
         True a* and b* there.
     bins, weights : ndarray, shape (k, 2) and (k,)
@@ -77,24 +90,22 @@ def choose_path(
         The path, shape (3, 4), rows of vividness, undo, temperature and gain; and what each row
         gave. From row to row mean chroma does not fall.
     """
-    gray_error = float(np.square(truth).sum(axis=-1).mean())
-    true_spread = float(np.mean([_colourfulness(picture) for picture in truth]))
+    seen = _Seen(lightness, truth)
     tried = []
     for undo in UNDO:
         for temperature in TEMPERATURES:
             plain = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
-            spread = float(np.mean([_colourfulness(picture) for picture in plain]))
-            chroma = float(np.hypot(plain[..., 0], plain[..., 1]).mean())
             for gain in GAINS:
-                error = float(np.square(plain * gain - truth).sum(axis=-1).mean())
+                psnr_gain, difference, colourfulness = seen.compared(plain * np.float32(gain))
                 tried.append(
                     Chosen(
                         undo=undo,
                         temperature=temperature,
                         gain=gain,
-                        error=error / gray_error,
-                        colourfulness=gain * spread / true_spread,
-                        chroma=gain * chroma,
+                        psnr_gain=psnr_gain,
+                        difference=difference,
+                        colourfulness=colourfulness,
+                        chroma=gain * float(np.hypot(plain[..., 0], plain[..., 1]).mean()),
                     )
                 )
     rows = [next(one for one in tried if (one.undo, one.temperature, one.gain) == (1, 1, 1))]
@@ -193,8 +204,45 @@ def _calibration_error(shares: FloatArray, nearest: IntArray) -> float:
     return float(error)
 
 
-def _colourfulness(chroma: FloatArray) -> float:
-    """Spread and mean of a* and b*, as Hasler & Suesstrunk weigh those of opponent colours."""
-    spread = np.sqrt(chroma.var(axis=0).sum())
-    mean = np.hypot(*chroma.mean(axis=0))
-    return float(spread + 0.3 * mean)
+class _Seen:
+    """Nodes of pictures with their true colours, to compare others with."""
+
+    def __init__(self, lightness: FloatArray, truth: FloatArray) -> None:
+        self._lightness = lightness[..., np.newaxis].astype(np.float32)
+        self._lab = self._with(truth)
+        self._rgb = self._shown(self._lab)
+        gray = self._with(np.zeros_like(truth))
+        self._gray_squares = self._squares(self._shown(gray))
+        self._gray_difference = float(delta_e_2000(gray, self._lab).mean())
+        self._colourfulness = _colourfulness(self._rgb)
+
+    def compared(self, chroma: FloatArray) -> tuple[float, float, float]:
+        """Return gain in PSNR, CIEDE2000 over gray's, and colourfulness over the truth's."""
+        lab = self._with(chroma)
+        rgb = self._shown(lab)
+        gain = 10 * np.log10(self._gray_squares / self._squares(rgb))
+        difference = float(delta_e_2000(lab, self._lab).mean())
+        return (
+            float(gain.mean()),
+            difference / max(self._gray_difference, 1e-9),
+            _colourfulness(rgb) / max(self._colourfulness, 1e-9),
+        )
+
+    def _with(self, chroma: FloatArray) -> FloatArray:
+        return np.concatenate([self._lightness, chroma.astype(np.float32)], axis=-1)
+
+    def _shown(self, lab: FloatArray) -> FloatArray:
+        return np.clip(lab_to_rgb(lab), 0, 1)
+
+    def _squares(self, rgb: FloatArray) -> FloatArray:
+        """Return mean squared differences by picture; rounding to 8 bits bounds them."""
+        squares = np.square(rgb - self._rgb).mean(axis=(1, 2))
+        return np.asarray(np.maximum(squares, 1 / (12 * 255**2)))
+
+
+def _colourfulness(rgb: FloatArray) -> float:
+    """Return the mean over pictures (pictures, n, 3) of Hasler and Suesstrunk's colourfulness."""
+    opponents = rgb[..., 0] - rgb[..., 1], (rgb[..., 0] + rgb[..., 1]) / 2 - rgb[..., 2]
+    spread = np.hypot(*(opponent.std(axis=1) for opponent in opponents))
+    mean = np.hypot(*(opponent.mean(axis=1) for opponent in opponents))
+    return float((spread + 0.3 * mean).mean())

@@ -20,6 +20,7 @@ import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray, IntArray
 from chroma_core.color.bins import ab_bins, bin_weights, chroma_of_logits, soft_codes
+from chroma_core.color.lab import gray_to_lightness
 from chroma_core.errors import ModelMismatch, OptionError, TrainingError
 from chroma_core.models import load_model
 from chroma_core.regressors.unet_net import ENCODER, FILE, FORMAT, MULTIPLE
@@ -292,13 +293,15 @@ class _Trainer:
     def answer(self) -> TrainedUNet:
         """Return the mean weights and the decoding that suits them."""
         rng = np.random.default_rng(self.options.seed)
-        kept, truths = [], []
-        for logits, codes in self._held_out():
+        kept, lights, truths = [], [], []
+        middles = self.held.middles(MEASURED_SIZE)
+        for cut, (logits, codes) in zip(middles, self._held_out(), strict=True):
             chosen = rng.permutation(len(codes))[:NODES_KEPT]
             kept.append(logits[chosen])
+            lights.append(_node_lightness(cut).ravel()[chosen])
             truths.append(_chroma_of(codes[chosen]))
         logits, truth = np.stack(kept), np.stack(truths)
-        path, rows = choose_path(logits, truth, self.bins, self.weights)
+        path, rows = choose_path(logits, np.stack(lights), truth, self.bins, self.weights)
         flat, true = logits.reshape(-1, len(self.bins)), truth.reshape(-1, 2)
         nearest = soft_codes(true, self.bins, neighbours=1)[0][:, 0]
         temperature, before, after = calibration(flat, nearest, self.weights)
@@ -328,7 +331,8 @@ class _Trainer:
                     "undo": row.undo,
                     "temperature": row.temperature,
                     "gain": row.gain,
-                    "error over gray's": round(row.error, 4),
+                    "psnr over gray's": round(row.psnr_gain, 3),
+                    "ciede2000 over gray's": round(row.difference, 4),
                     "colourfulness over truth's": round(row.colourfulness, 4),
                 }
                 for point, row in zip(path, rows, strict=True)
@@ -401,6 +405,14 @@ def _chroma_of(codes: IntArray) -> FloatArray:
     places = np.stack(np.divmod(codes, CODES), axis=-1)
     chroma: FloatArray = (places - CODES // 2).astype(np.float32) * 2
     return chroma
+
+
+def _node_lightness(cut: Cut) -> FloatArray:
+    """Return L* at the nodes of one square, shape (size / 4, size / 4)."""
+    lightness = gray_to_lightness(cut.gray[0, ..., 0])
+    rows, cols = (length // 4 for length in lightness.shape)
+    means: FloatArray = lightness.reshape(rows, 4, cols, 4).mean(axis=(1, 3))
+    return means
 
 
 def _bin_shares(store: MapStore, bins: FloatArray) -> FloatArray:
