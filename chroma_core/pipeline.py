@@ -52,7 +52,8 @@ REFERENCE_SIDE = 256
 
 JOIN_RADIUS = 8
 JOIN_EPSILON = 1e-3
-"""Of the guided join; the best of those tried on predictions at a short side of 256."""
+"""Of the guided join, in pixels of a work picture with a short side of 256. On predictions, 16 has
+0.02 to 0.06 dB more PSNR and 3 % less colourfulness, 4 has 0.02 to 0.05 dB less and 2 % more."""
 
 DEFAULT_STEP = 4
 """Distance of nodes, in pixels, where no features stage has a grid of its own."""

@@ -430,19 +430,21 @@ def test_law_the_guided_join_of_one_colour_is_that_colour(a, b):
 
 def test_the_guided_join_follows_the_edges_of_lightness():
     """Two flat halves: the colours meet at the edge of the picture, not of the grid's cells."""
-    lightness = np.where(np.arange(64) < 30, 20, 80).astype("f4") * np.ones((64, 1), "f4")
-    grid = Grid.regular(64, 64, 8)
-    side = np.where(grid.col_positions() < 30, -20.0, 40.0) * np.ones((grid.rows, 1))
+    lightness = np.where(np.arange(128) < 62, 20, 80).astype("f4") * np.ones((128, 1), "f4")
+    grid = Grid.regular(128, 128, 8)
+    side = np.where(grid.col_positions() < 62, -20.0, 40.0) * np.ones((grid.rows, 1))
     chroma = np.stack([side, side], axis=-1)
 
-    guided = JoinedChroma(on_grid(chroma, grid), lightness, (64, 64), "guided")(32, 33)[0, :, 0]
-    bilinear = JoinedChroma(on_grid(chroma, grid), lightness, (64, 64), "bilinear")(32, 33)[0, :, 0]
+    guided = JoinedChroma(on_grid(chroma, grid), lightness, (128, 128), "guided")(64, 65)[0, :, 0]
+    bilinear = JoinedChroma(on_grid(chroma, grid), lightness, (128, 128), "bilinear")(64, 65)[
+        0, :, 0
+    ]
 
     # Between nodes 8 pixels apart bilinear spreads 60 units evenly. A window of radius 4 holds
     # that ramp beside the edge, so guided cannot make it a step, but most of it moves there.
     steps = np.diff(guided)
-    assert steps.argmax() == 29
-    assert steps[29] > 3 * np.diff(bilinear).max()
+    assert steps.argmax() == 61
+    assert steps[61] > 3 * np.diff(bilinear).max()
 
 
 def test_the_join_gives_runs_of_rows_as_the_whole():
