@@ -18,14 +18,14 @@ def inflated_so_far(packed: bytes | memoryview, most: int) -> tuple[bytes, bool]
     packed : bytes
         A stream that may be cut or damaged.
     most : int
-        Bytes that are wanted; one more is inflated at most.
+        Bytes that are wanted; no more are given back, and one more is inflated at most.
 
     Returns
     -------
     plain : bytes
-        At most ``most + 1`` bytes.
+        At most `most` bytes.
     whole : bool
-        Whether the stream holds as many as are wanted, and ends well or goes on.
+        Whether the stream holds just as many as are wanted, and ends well.
     """
     machine = zlib.decompressobj()
     plain = bytearray()
@@ -40,5 +40,5 @@ def inflated_so_far(packed: bytes | memoryview, most: int) -> tuple[bytes, bool]
                     plain += before.decompress(step[at : at + 1], most - len(plain) + 1)
             return bytes(plain), False
         if len(plain) > most:
-            return bytes(plain), True
+            return bytes(plain[:most]), False
     return bytes(plain), machine.eof and len(plain) == most

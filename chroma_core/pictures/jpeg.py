@@ -110,7 +110,7 @@ def read_jpeg(data: bytes, limits: Limits, reading: Reading = PLAIN) -> Stored:
                 kind="unsupported",
                 hint="convert it to PNG or TIFF",
             ) from error
-        if not reading.salvage:
+        if not reading.salvage or not any(map(_is_scan, found.kept)):
             raise _decoder_error(error) from error
         samples, missing = salvaged_pixels(stream, space, _decoder_error(error))
     if samples.shape[:2] != (height, width):
@@ -308,10 +308,14 @@ def _scan_end(data: memoryview, at: int) -> int:
     return len(data)
 
 
+def _is_scan(part: bytes | memoryview) -> bool:
+    """Tell entropy-coded data, any at all, from a segment whose length counts every byte."""
+    return len(part) > 0 and (part[:1] != b"\xff" or part[:2] == b"\xff\x00")
+
+
 def _without_padding(scan: bytes | memoryview) -> bytes | memoryview:
     """Return entropy-coded data without zeros behind them, which some cameras write."""
-    if scan[:1] == b"\xff" and scan[:2] != b"\xff\x00":
-        # A segment, whose length counts every byte of it.
+    if not _is_scan(scan):
         return scan
     end = len(scan)
     while end > 1 and scan[end - 1] == 0 and scan[end - 2] == 0:

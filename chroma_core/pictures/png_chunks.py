@@ -106,7 +106,7 @@ class PngChunks:
             self.kept.append(png_chunk(b"IEND", b""))
             self.warnings.append("the last bytes of the file are missing")
             self.ended = True
-        elif name == b"IDAT" and self.salvage:
+        elif name == b"IDAT":
             self.pixel_data = True
             self.kept.append(png_chunk(name, piece[8 : wanted - 4]))
         elif name not in _FOR_PIXELS and wanted > 0x1000_0000:

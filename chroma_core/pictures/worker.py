@@ -337,8 +337,10 @@ def _serve(request: dict[str, Any], held: list[bytes], answers: IO[bytes], noise
             keep_floats = request["keep_floats"]
             picture = decode_picture(held[0], limits, keep_floats=keep_floats, reading=reading)
     except PictureError as error:
-        told = ("what", "hint", "kind", "exit_status")
-        answer({"error": {name: getattr(error, name) for name in told}})
+        told: dict[str, Any] = {"what": error.what, "hint": error.hint, "kind": error.kind}
+        if error.exit_status != PictureError.EXIT_STATUS_OF_KIND[error.kind]:
+            told["exit_status"] = error.exit_status
+        answer({"error": told})
     except MemoryError:
         what = "there is not enough memory for it"
         answer({"error": {"what": what, "hint": "CHROMA_WORKER_MEMORY", "kind": "memory"}})

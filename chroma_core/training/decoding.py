@@ -25,7 +25,7 @@ UNDO = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.2, 0.25, 0.3, 0.38, 0.5, 0.65, 0.8, 1.0)
 GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7)
 
-VIVID = 0.98
+VIVID = 0.95
 """Least mean colourfulness, over the truth's, at vividness 1."""
 
 CALM = 0.6

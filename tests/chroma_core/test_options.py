@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chroma_core.errors import OptionError
@@ -114,6 +114,8 @@ def test_law_options_of_the_run_are_left_out_when_asked(options):
     sorted({info.stage.Options for info in installed_stages()}, key=lambda kind: kind.__name__),
     ids=lambda kind: kind.__name__,
 )
+# Options that must fit each other (a path with a profile) throw most draws away.
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_law_options_of_every_stage_come_back(options_type, data):
     options = data.draw(options_of(options_type))

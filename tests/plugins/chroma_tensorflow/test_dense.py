@@ -137,7 +137,7 @@ def test_plugin_loads_without_tensorflow_and_offers_the_stage():
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "['tf-dense']"
+    assert done.stdout.strip() == "['tf-dense', 'tf-unet']"
 
 
 def test_tensorflow_comes_in_without_a_word_and_leaves_stderr_open():
