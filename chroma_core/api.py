@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 DEFAULT_MODELS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("unet", ("onnx", "tf-unet")),
     ("semantic-dense", ("dense", "tf-dense")),
     ("sift-dense", ("dense", "tf-dense")),
     ("local-dense", ("dense", "tf-dense")),

@@ -31,7 +31,18 @@ chroma train "$out/shards-semantic" -o "$out/semantic-dense" --regressor tf-dens
     --name semantic-dense --licence Apache-2.0 --set train.epochs=8 --set train.batch=512 \
     --set train.dropout=0.15 --set train.patience=4 --set train.buffer_rows=600000
 
-for model in local-dense sift-dense semantic-dense; do
+# ENCODER: training/encoder/read_lite0.py and training/unet/encoder_start.py make it.
+if [ -n "${ENCODER:-}" ]; then
+    chroma train "$photos" -o "$out/unet-begun" --regressor tf-unet --name unet \
+        --set train.start="$ENCODER" --set train.epochs=8 --set train.sizes=160,192,224 \
+        --set train.learning_rate=7e-4 --set train.parts=2
+    chroma train "$photos" -o "$out/unet" --regressor tf-unet --name unet --licence Apache-2.0 \
+        --set train.start="$out/unet-begun" --set train.epochs=1.6 --set train.sizes=224,256 \
+        --set train.learning_rate=2.5e-4 --set train.warmup=50 --set train.seed=1 \
+        --set train.validate=300 --set train.parts=2
+fi
+
+for model in local-dense sift-dense semantic-dense ${ENCODER:+unet}; do
     if [ $# -gt 0 ]; then
         chroma evaluate "$@" --model "$out/$model" \
             --csv "$out/$model.csv" --html "$out/$model.html" --json > "$out/$model.json"

@@ -35,6 +35,11 @@ SUMMARY = {
         "things, sees at each place, beside blurred lightness and position, into two nets of ten "
         "fully connected layers of 128 sigmoid units. 64 nodes a picture."
     ),
+    "unet": (
+        "A network that looks at the whole picture: EfficientNet-Lite0, tuned, with a decoder to a "
+        "quarter of the picture's size, answering with a distribution over 225 colours. Trained "
+        "with the wear of old photographs: grain, fading, blur, stains, scratches, JPEG."
+    ),
 }
 INTENDED_USE = (
     "Colouring gray photographs where muted, plausible colour is wanted: skies, water, foliage, "
@@ -53,9 +58,23 @@ SEMANTIC_LIMITS = (
 )
 
 
+UNET_LIMITS = (
+    "Painted things, clothes and flowers are guessed; where several colours are likely, patches of "
+    "one may stand in another, red most of all. By default chroma fades where the network is not "
+    "sure (--certainty 0 shows all it has). Colours are invented, not found: never take them for "
+    "evidence."
+)
+UNET_CERTAINTY = 0.2
+"""Advised after a look at historic photographs: without it, red patches on clothes and ceilings."""
+
+RUNS_ANYWHERE = {"unet": "onnx"}
+"""Regressors that need no TensorFlow, where it is not ``dense``."""
+
+
 def main(folder: Path, evaluation: Path) -> None:
     """Write the model folder anew with a full record."""
-    model = load_model(folder, regressor="dense")
+    name = json.loads((folder / "model.json").read_text(encoding="utf-8"))["name"]
+    model = load_model(folder, regressor=RUNS_ANYWHERE.get(name, "dense"))
     found = json.loads(evaluation.read_text(encoding="utf-8"))
     record: dict[str, Any] = dict(model.record)
     extracted = record.pop("extraction", None) or record["data"]
@@ -63,11 +82,15 @@ def main(folder: Path, evaluation: Path) -> None:
     record["data"] = json.loads(SOURCES.read_text(encoding="utf-8"))
     record["summary"] = SUMMARY[model.name]
     record["intended_use"] = INTENDED_USE
-    record["limits"] = SEMANTIC_LIMITS if model.name == "semantic-dense" else LIMITS
+    limits = {"semantic-dense": SEMANTIC_LIMITS, "unet": UNET_LIMITS}
+    record["limits"] = limits.get(name, LIMITS)
+    if name == "unet":
+        record["certainty"] = UNET_CERTAINTY
     record["commands"] = ["training/shipped_models.sh PHOTOS OUT EVALUATION"]
     # Where logs went and how many threads ran does not belong to a model.
+    of_the_run = ("log_dir", "threads", "start", "parts")
     record["options"] = {
-        key: text for key, text in record["options"].items() if key not in ("log_dir", "threads")
+        key: text for key, text in record["options"].items() if key not in of_the_run
     }
     metrics = {key: fact for key, fact in record["metrics"].items() if "variance" in key}
     for part in found["sets"]:

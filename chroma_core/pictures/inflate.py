@@ -37,8 +37,9 @@ def inflated_so_far(packed: bytes | memoryview, most: int) -> tuple[bytes, bool]
             # Once more, byte by byte: what comes out before the error is kept.
             with contextlib.suppress(zlib.error):
                 for at in range(len(step)):
-                    plain += before.decompress(step[at : at + 1], most - len(plain) + 1)
-            return bytes(plain), False
+                    # At least 1: a bound of 0 is none.
+                    plain += before.decompress(step[at : at + 1], max(most - len(plain), 1))
+            return bytes(plain[:most]), False
         if len(plain) > most:
             return bytes(plain[:most]), False
     return bytes(plain), machine.eof and len(plain) == most

@@ -142,7 +142,12 @@ def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _gap(first: np.ndarray, second: np.ndarray) -> float:
-    labs = [rgb_to_lab(pixels.astype(np.float32) / np.float32(255)) for pixels in (first, second)]
+    # Sizes are rounded on the way: a row or column more is left out.
+    rows, cols = np.minimum(first.shape[:2], second.shape[:2])
+    labs = [
+        rgb_to_lab(pixels[:rows, :cols].astype(np.float32) / np.float32(255))
+        for pixels in (first, second)
+    ]
     return float(delta_e_2000(*labs).mean())
 
 

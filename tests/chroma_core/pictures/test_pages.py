@@ -46,6 +46,22 @@ def links(data: bytes) -> list[int]:
     return found
 
 
+LAYOUTS = [{}, {"byteorder": ">"}, {"bigtiff": True}, {"bigtiff": True, "byteorder": ">"}]
+
+
+@pytest.mark.parametrize("options", LAYOUTS, ids=str)
+def test_previews_and_masks_do_not_count(options):
+    kinds = [1, 0, 4, 2]
+    data = book(GRAY, GRAY + 1, GRAY > 9, GRAY + 3, subfiletypes=kinds, **options)
+
+    pages = open_pages(data)
+
+    assert len(pages) == 2
+    assert [int(page.pixels[0, 0]) for page in pages] == [1, 3]
+    assert int(read_picture(data, page=2).pixels[0, 0]) == 3
+    assert [page.warnings for page in pages] == [(), ()]
+
+
 def test_where_all_are_previews_the_first_is_the_page():
     data = book(GRAY, GRAY + 1, subfiletypes=[1, 1])
 
@@ -179,6 +195,39 @@ def exif_of(page: Picture):
     """Return the directories of a page's EXIF in one byte order."""
     order, *directories = parse_exif(page.exif)
     return [in_order(tags, order, "<") for tags in directories]
+
+
+@pytest.mark.parametrize("orders", [("<", ">"), (">", "<"), (">", None, "<"), (None, ">")], ids=str)
+def test_pages_keep_what_they_carry_whatever_their_byte_order(tmp_path, orders):
+    rgb = np.dstack([GRAY, GRAY + 1, GRAY + 2])
+    shapes = [GRAY, rgb.astype(np.uint16) * 257, rgb[:3, :4]]
+    pages = [
+        picture(
+            shapes[index],
+            order,
+            dpi=(72.0 * (index + 1), 300.0),
+            xmp=b"<x:xmpmeta/>",
+            iptc=b"\x1c\x02\x05\0\1x",
+        )
+        for index, order in enumerate(orders)
+    ]
+    path = tmp_path / "a.tif"
+
+    count = write_pages(((page, None) for page in pages), path)
+
+    assert count == len(pages)
+    for page, read in zip(pages, open_pages(path), strict=True):
+        np.testing.assert_array_equal(read.pixels, page.pixels)
+        assert (read.depth, read.xmp, read.iptc) == (page.depth, page.xmp, page.iptc)
+        assert read.dpi == pytest.approx(page.dpi)
+        if page.exif:
+            wanted, got = exif_of(page), exif_of(read)
+            assert got[1:] == wanted[1:]
+            assert {tag: got[0][tag] for tag in (270, 33432)} == {
+                tag: wanted[0][tag] for tag in (270, 33432)
+            }
+    with tifffile.TiffFile(path) as opened:
+        assert [page.shape[:2] for page in opened.pages] == [p.pixels.shape[:2] for p in pages]
 
 
 def test_pages_may_have_opacity_another_depth_and_a_note(tmp_path):

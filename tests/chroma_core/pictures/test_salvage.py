@@ -350,8 +350,38 @@ def test_law_inflating_gives_what_was_deflated(plain, end, most):
     got, whole = inflated_so_far(packed[:end], most)
 
     assert plain.startswith(got)
-    assert len(got) <= most + 1
-    assert whole == (len(got) > most or (end >= len(packed) and len(plain) == most))
+    assert len(got) <= most
+    assert whole == (end >= len(packed) and len(plain) == most)
+
+
+@given(st.binary(min_size=200, max_size=3000), st.integers(0, 2000), st.integers(0, 4000))
+def test_law_damage_costs_no_byte_before_it_and_no_bound(plain, at, most):
+    packed = bytearray(zlib.compress(plain, 0))
+    # Stored blocks: a header of 7 bytes, then the bytes themselves.
+    at = 7 + at % len(plain)
+    packed[-4:] = bytes(4 * [packed[-1] ^ 255])
+
+    got, whole = inflated_so_far(bytes(packed), most)
+
+    assert got == plain[:most]
+    assert not whole
+    assert inflated_so_far(bytes(packed[:at]), most)[0] == plain[: min(most, at - 7)]
+
+
+def test_a_strip_that_inflates_to_more_is_kept_and_said_to_be_damaged():
+    data = tiff(**ONE_STRIP)
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        tags = opened.pages[0].tags
+        place, count = tags[273].offset + 8, tags[279].offset + 8
+    packed = zlib.compress(GRAY.tobytes() + b"more")
+    longer = bytearray(data + packed)
+    struct.pack_into("<HII", longer, place - 6, 4, 1, len(data))
+    struct.pack_into("<HII", longer, count - 6, 4, 1, len(packed))
+
+    picture = read_picture(bytes(longer), salvage=True)
+
+    np.testing.assert_array_equal(picture.pixels, GRAY)
+    assert picture.salvaged.startswith("1 of 1 strips")
 
 
 @settings(max_examples=60)
@@ -361,3 +391,19 @@ def test_law_damage_gives_a_picture_that_says_so_or_one_of_our_errors(name, data
     spoilt = bytearray(whole[: data.draw(st.integers(1, len(whole)))])
     for at in data.draw(st.lists(st.integers(0, len(spoilt) - 1), max_size=3)):
         spoilt[at] ^= data.draw(st.integers(1, 255))
+
+    try:
+        picture = read_picture(bytes(spoilt), salvage=True)
+    except PictureError:
+        # What cannot be salvaged cannot be read strictly either.
+        with pytest.raises(PictureError):
+            read_picture(bytes(spoilt))
+        return
+    try:
+        plain = read_picture(bytes(spoilt))
+    except PictureError:
+        assert picture.salvaged
+        assert picture.warnings[0] == f"salvaged: {picture.salvaged}"
+    else:
+        np.testing.assert_array_equal(picture.pixels, plain.pixels)
+        assert not picture.salvaged

@@ -39,10 +39,10 @@ def test_without_onnxruntime_the_extra_is_named(monkeypatch):
     assert "[onnx]" in caught.value.hint
 
 
-def test_the_default_model_is_semantic_and_without_onnxruntime_the_next(monkeypatch):
+def test_the_default_model_is_unet_and_without_onnxruntime_the_next(monkeypatch):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("cv2")
-    assert build().origin["model"] == "semantic-dense"
+    assert build().origin["model"] == "unet"
 
     monkeypatch.setattr(
         "chroma_core.plugins.missing_libraries",
