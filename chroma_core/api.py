@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 DEFAULT_MODELS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("unet", ("onnx", "tf-unet")),
+    ("unet", ("onnx",)),
     ("semantic-dense", ("dense", "tf-dense")),
     ("sift-dense", ("dense", "tf-dense")),
     ("local-dense", ("dense", "tf-dense")),
@@ -290,7 +291,14 @@ def _load(model: str | Path | None, features: Sequence[str], regressor: str | No
         for name in features:
             find_stage("features", name)
         model = model_for(features, regressor or "")
-    return load_model(model, regressor=regressor)
+    try:
+        return load_model(model, regressor=regressor)
+    except PluginError:
+        # What trained a shipped model is not all that runs it.
+        for other in dict(DEFAULT_MODELS).get(str(model), ()) if regressor is None else ():
+            with contextlib.suppress(PluginError):
+                return load_model(model, regressor=other)
+        raise
 
 
 def _without_model(

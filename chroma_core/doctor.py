@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from chroma_core.api import build
-from chroma_core.errors import ChromaError, OptionError, PluginError
+from chroma_core.errors import ChromaError, OptionError, PluginError, StageNotFound
 from chroma_core.models import list_models
 from chroma_core.pictures.limits import VARIABLES, Limits
-from chroma_core.plugins import find_stage, plugin_stories
+from chroma_core.plugins import find_stage, missing_libraries, plugin_stories
 from chroma_core.version import VERSION
 
 __all__ = ["Examination", "examine", "opencv_distributions"]
@@ -27,8 +27,8 @@ DISTRIBUTION = "chroma-colorize"
 SLOW_PLUGIN = 2.0
 """Seconds of loading above which a plugin is named."""
 
-LIGHTEST = "dense"
-"""The regressor that models are tried with, where it reads their weights."""
+LIGHT = ("dense", "onnx")
+"""Regressors that models are tried with, where one reads their weights and can run here."""
 
 _BATCH = {"timeout": ("CHROMA_TIMEOUT", 600.0), "retries": ("CHROMA_RETRIES", 1.0)}
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -255,5 +255,9 @@ def _models(problems: list[str]) -> list[dict[str, Any]]:
 
 def _lightest(weight_format: str, regressor: str) -> str:
     """Return the regressor that a model is tried with."""
-    lightest: Any = find_stage("regressor", LIGHTEST)
-    return LIGHTEST if weight_format in lightest.reads else regressor
+    for name in LIGHT:
+        with contextlib.suppress(StageNotFound):
+            stage: Any = find_stage("regressor", name)
+            if weight_format in stage.reads and not missing_libraries(stage):
+                return name
+    return regressor

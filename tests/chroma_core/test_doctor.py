@@ -38,7 +38,7 @@ def test_everything_is_told_and_every_shipped_model_colours_a_picture(capsys):
     assert {plugin["name"] for plugin in found["plugins"]} >= {"core", "models"}
     assert {model["name"] for model in found["models"]} == {m.name for m in list_models()}
     assert all(model["works"] for model in found["models"])
-    assert {model["regressor"] for model in found["models"]} == {"dense"}
+    assert {model["regressor"] for model in found["models"]} == {"dense", "onnx"}
     assert found["threads"]["cores"] >= 1
 
 

@@ -49,3 +49,16 @@ def test_the_default_model_is_unet_and_without_onnxruntime_the_next(monkeypatch)
         lambda stage: ("onnxruntime",) if "onnxruntime" in stage.requires else (),
     )
     assert build().origin["model"] == "sift-dense"
+
+
+def test_a_shipped_model_runs_by_name_where_what_trained_it_is_not_installed(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(
+        "chroma_core.plugins.missing_libraries",
+        lambda stage: ("tensorflow",) if "tensorflow" in stage.requires else (),
+    )
+
+    assert build(model="unet").regressor.name == "onnx"
+    assert build(model="semantic-dense").regressor.name == "dense"
+    with pytest.raises(PluginError, match="tensorflow"):
+        build(model="unet", regressor="tf-unet")
