@@ -34,7 +34,7 @@ def test_everything_is_told_and_every_shipped_model_colours_a_picture(capsys):
     assert (found["problems"], status) == ([], 0)
     assert found["versions"]["chroma"] == VERSION
     assert all(found["versions"].values())
-    assert {"opencv", "tensorflow", "train", "onnx"} == set(found["extras"])
+    assert {"opencv", "tensorflow", "train", "onnx", "heic"} == set(found["extras"])
     assert {plugin["name"] for plugin in found["plugins"]} >= {"core", "models"}
     assert {model["name"] for model in found["models"]} == {m.name for m in list_models()}
     assert all(model["works"] for model in found["models"])
