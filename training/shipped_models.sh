@@ -25,11 +25,11 @@ chroma train "$out/shards-sift" -o "$out/sift-dense" --regressor tf-dense --name
     --set train.patience=4 --set train.buffer_rows=1500000
 
 # The encoder and its projection lie in plugins/chroma_onnx/encoder; training/encoder makes them.
-chroma extract "$photos" -o "$out/shards-semantic" --per-image 64 \
+chroma extract "$photos" -o "$out/shards-semantic" --per-image 128 \
     --features semantic,position,lightness
 chroma train "$out/shards-semantic" -o "$out/semantic-dense" --regressor tf-dense \
     --name semantic-dense --licence Apache-2.0 --set train.epochs=8 --set train.batch=512 \
-    --set train.dropout=0.15 --set train.patience=4 --set train.buffer_rows=600000
+    --set train.dropout=0.15 --set train.patience=4 --set train.buffer_rows=1200000
 
 # ENCODER: training/encoder/read_lite0.py and training/unet/encoder_start.py make it.
 if [ -n "${ENCODER:-}" ]; then

@@ -33,7 +33,7 @@ SUMMARY = {
     "semantic-dense": (
         "Deep Colorization's recipe: what EfficientNet-Lite0, a network that knows 1,000 kinds of "
         "things, sees at each place, beside blurred lightness and position, into two nets of ten "
-        "fully connected layers of 128 sigmoid units. 64 nodes a picture."
+        "fully connected layers of 128 sigmoid units. 128 nodes a picture."
     ),
     "unet": (
         "A network that looks at the whole picture: EfficientNet-Lite0, tuned, with a decoder to a "

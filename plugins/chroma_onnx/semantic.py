@@ -54,6 +54,7 @@ class SemanticFeatures(Features[SemanticOptions]):
     """
 
     name = "semantic"
+    version = 2
     Options = SemanticOptions
     requires = ("onnxruntime",)
     extra = "onnx"
