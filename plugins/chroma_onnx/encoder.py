@@ -11,8 +11,8 @@ can see is pixel ``n - 1 + n i`` of what the network is given: 3, 7, 15 and 31 f
 What the trained kernels weigh most lies before that. Faint dots, put at random into photographs,
 change most the nodes of which the first stands on pixel 2.4, 3.3, 9.3 and 16 by the heap's centre
 (``training/encoder/measure_centres.py``). At 1/32 the heap is so broad that its centre depends on
-how it is taken: an earlier measurement, which is used, gave 13. From 13 to 17 the maps serve equally
-well to guess the colours of held-out pictures (docs/explanation/semantic.md).
+how it is taken: an earlier measurement, which is used, gave 13. From 13 to 17 the maps serve
+equally well to guess the colours of held-out pictures (docs/explanation/semantic.md).
 """
 
 from __future__ import annotations
