@@ -109,6 +109,22 @@ def test_a_list_that_leads_out_of_the_file_is_refused(target, kind, words):
     assert int(read_picture(bytes(data), page=2).pixels[0, 0]) == 1
 
 
+@pytest.mark.parametrize(("pages", "words"), [(1, "it has 1 page"), (3, "it has 3 pages")])
+def test_a_page_that_is_not_there_is_refused(pages, words):
+    with pytest.raises(PictureError, match=f"there is no page 7, {words}") as caught:
+        read_picture(book(*[GRAY] * pages), page=7)
+
+    assert caught.value.kind == "unsupported"
+
+
+def test_a_format_without_pages_has_only_the_first():
+    data = b"P5 7 5 255\n" + GRAY.tobytes()
+
+    np.testing.assert_array_equal(read_picture(data, page=1).pixels, GRAY)
+    with pytest.raises(PictureError, match="no page 2 in a PNM, which has one picture"):
+        read_picture(data, page=2)
+
+
 def test_more_directories_than_allowed_are_refused():
     data = book(*[GRAY] * 5)
 

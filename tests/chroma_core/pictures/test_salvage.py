@@ -321,11 +321,49 @@ def test_a_jpeg_without_pixels_is_refused():
 def test_a_jpeg_whose_tables_are_missing_is_refused():
     """libjpeg cannot go on there, however lenient."""
     data = saved("JPEG")
-    start = data.index(b"\xff\xdb")
-    (length,) = struct.unpack_from(">H", data, start + 2)
+    while b"\xff\xdb" in data:
+        start = data.index(b"\xff\xdb")
+        (length,) = struct.unpack_from(">H", data, start + 2)
+        data = data[:start] + data[start + 2 + length :]
 
     with pytest.raises(PictureError):
-        read_picture(data[:start] + data[start + 2 + length :], salvage=True)
+        read_picture(data, salvage=True)
+
+
+def test_a_jpeg_that_libjpeg_refuses_however_lenient_keeps_its_error(monkeypatch):
+    def refuse(stream, colorspace, strict):
+        raise ValueError("premature end of data" if strict else "no memory for it")
+
+    data = cut(saved("JPEG"), 0.5)
+    monkeypatch.setattr("simplejpeg.decode_jpeg", refuse)
+
+    with pytest.raises(PictureError, match="premature end of data"):
+        read_picture(data, salvage=True)
+
+
+def test_a_jpeg_of_which_libjpeg_makes_nothing_but_gray_keeps_its_error(monkeypatch):
+    def fill(stream, colorspace, strict):
+        if strict:
+            raise ValueError("premature end of data")
+        return np.full((HEIGHT, WIDTH, 1), 128, np.uint8)
+
+    data = cut(saved("JPEG"), 0.5)
+    monkeypatch.setattr("simplejpeg.decode_jpeg", fill)
+
+    with pytest.raises(PictureError, match="premature end of data"):
+        read_picture(data, salvage=True)
+
+
+def test_strips_that_no_row_needs_are_left_alone():
+    """A directory may list more strips than its height takes."""
+    data = bytearray(tiff(rowsperstrip=8))
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        struct.pack_into("<H", data, opened.pages[0].tags[257].valueoffset, HEIGHT // 2)
+
+    picture = read_picture(bytes(data), salvage=True)
+
+    np.testing.assert_array_equal(picture.pixels, GRAY[: HEIGHT // 2])
+    assert not picture.salvaged
 
 
 @pytest.mark.parametrize("format", ["GIF", "BMP", "WEBP", "PPM"])
