@@ -158,7 +158,8 @@ class _Trainer:
         self.model.set_weights([arrays[f"weights.{index}"] for index in range(count)])
         self.mean = [np.array(arrays[f"mean.{index}"]) for index in range(count)]
         for index, variable in enumerate(self.model.optimizer.variables):
-            variable.assign(arrays[f"optimizer.{index}"])
+            # A checkpoint keeps single numbers as arrays of one.
+            variable.assign(arrays[f"optimizer.{index}"].reshape(variable.shape))
         self.step, self.seconds = facts["step"], facts["seconds"]
         self.history = [dict(entry) for entry in facts["history"]]
 
