@@ -9,6 +9,7 @@ interruption as if there had been none.
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -79,6 +80,7 @@ class MapStore:
             order = np.linspace(0, total - 1, most).round().astype(int)
             total = most
         self._file = tempfile.TemporaryFile(prefix="chroma-maps-")  # noqa: SIM115  # lives as long
+        weakref.finalize(self, self._file.close)
         self._places: list[tuple[int, int, int]] = []
         written = 0
         for count, sample in enumerate(data.samples(split, order), start=1):
