@@ -27,9 +27,6 @@ __all__ = ["Cut", "MapStore", "batch_at", "code_of"]
 LEAST_SIDE = 64
 """Pictures with a shorter side teach nothing that they show."""
 
-CLOSEST = 1.4
-"""Most that a training square may be closer than the whole short side."""
-
 CODES = 128
 """a* and b* are told to a grid of 2 units: finer than the bins' spacing by far."""
 
@@ -121,7 +118,14 @@ class MapStore:
 
 
 def batch_at(
-    store: MapStore, number: int, *, batch: int, sizes: tuple[int, ...], seed: int, wear: bool
+    store: MapStore,
+    number: int,
+    *,
+    batch: int,
+    sizes: tuple[int, ...],
+    closest: float,
+    seed: int,
+    wear: bool,
 ) -> Cut:
     """Return a batch of training squares; it follows from the seed and its number.
 
@@ -135,6 +139,8 @@ def batch_at(
         Squares in it.
     sizes : tuple of int
         Sides, in pixels, of which one is drawn for the batch.
+    closest : float
+        Most that a square may be closer than the whole short side, at least 1.
     seed : int
         What all draws follow from.
     wear : bool
@@ -147,7 +153,7 @@ def batch_at(
         epoch, within = divmod(place, len(store))
         gray, chroma = store.picture(int(_order(len(store), seed, epoch)[within]))
         shortest = min(gray.shape)
-        side = int(shortest / rng.uniform(1, CLOSEST)) // 2 * 2
+        side = int(shortest / rng.uniform(1, closest)) // 2 * 2
         top, left = (int(rng.integers(0, (length - side) // 2 + 1)) * 2 for length in gray.shape)
         cut = _cut(gray, chroma, top, left, side, size)
         pixels, codes = cut.gray[0, ..., 0], cut.codes

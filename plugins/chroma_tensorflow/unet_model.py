@@ -14,6 +14,9 @@ from chroma_core.regressors.unet_net import CONVOLUTIONS, Convolution
 
 __all__ = ["import_keras", "set_tensors", "tensors_of", "unet_model"]
 
+DROPPED = ("head", "join32", "join16")
+"""Where whole channels are left out in training, so that no few of them decide."""
+
 
 def import_keras() -> Any:
     """Import Keras and return it; TensorFlow is its backend unless KERAS_BACKEND says otherwise.
@@ -38,20 +41,28 @@ def import_keras() -> Any:
     return keras
 
 
-def unet_model(keras: Any) -> Any:
+def unet_model(keras: Any, *, dropout: float = 0.0, seed: int = 0) -> Any:
     """Return the network: (N, H, W, 1) encoded gray to (N, H / 4, W / 4, bins) logits.
 
     Parameters
     ----------
     keras : module
         Keras 3.
+    dropout : float, optional
+        Share of channels of `DROPPED` that are left out in each step of a training.
+    seed : int, optional
+        What is left out follows from.
     """
     layers = keras.layers
     gray = keras.Input((None, None, 1), name="gray", dtype="float32")
     scaled = layers.Rescaling(255 / 128, offset=-127 / 128, name="scaled")(gray)
     found = {"gray": layers.Concatenate(name="three")([scaled, scaled, scaled])}
     for convolution in CONVOLUTIONS:
-        found[convolution.name] = _answer(layers, convolution, found)
+        x = _answer(layers, convolution, found)
+        if dropout and convolution.name in DROPPED:
+            name = f"{convolution.name}_dropped"
+            x = layers.SpatialDropout2D(dropout, seed=seed, name=name)(x)
+        found[convolution.name] = x
     return keras.Model(gray, found["logits"], name="unet")
 
 

@@ -23,12 +23,18 @@ class UNetTrainOptions(Options):
     epochs: float = option(10.0, "passes over the training pictures", gt=0)
     batch: int = option(16, "pictures a step", ge=1)
     learning_rate: float = option(6e-4, "of AdamW at its highest, for the decoder", gt=0)
-    encoder_rate: float = option(0.25, "share of that for the encoder", ge=0)
+    encoder_rate: float = option(
+        0.25, "share of that for an encoder's kernel of RMS 0.05, others by their RMS", ge=0
+    )
     warmup: int = option(300, "steps over which the rate rises", unit="steps", ge=0)
-    weight_decay: float = option(0.01, "of AdamW", ge=0)
+    weight_decay: float = option(0.05, "of AdamW", ge=0)
+    dropout: float = option(0.2, "share of channels left out, at three places", ge=0, lt=1)
     mix: float = option(0.5, "1 weighs all colours alike, 0 by how rare they are", ge=0, le=1)
     sizes: str = option(
         "160,192,224,256", "sides of the squares that are cut out, multiples of 32", unit="px"
+    )
+    closest: float = option(
+        1.8, "most that a square may be closer than the whole short side", ge=1, le=4
     )
     wear: bool = option(True, "put the wear of old photographs on the pictures")
     average: float = option(0.999, "of the running mean of weights that is kept", ge=0, lt=1)

@@ -30,10 +30,13 @@ from chroma_core.training.decoding import calibration, choose_path, sureness
 from chroma_tensorflow.feed import ahead
 from chroma_tensorflow.unet_log import SHOWN, TrainingLog, sheet
 from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at
-from chroma_tensorflow.unet_model import set_tensors, tensors_of, unet_model
+from chroma_tensorflow.unet_model import DROPPED, set_tensors, tensors_of, unet_model
 from chroma_tensorflow.unet_options import UNetTrainOptions
 
 __all__ = ["TrainedUNet", "train_unet"]
+
+RMS = 0.05
+"""Root mean square of a kernel that steps as far as the options say."""
 
 AVERAGED_EVERY = 5
 """Steps between two updates of the running mean of weights."""
@@ -107,7 +110,7 @@ class _Trainer:
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, float]] = []
-        self.model = unet_model(keras)
+        self.model = unet_model(keras, dropout=options.dropout, seed=options.seed)
         start = _start(options.start)
         set_tensors(self.model, start)
         shares = _bin_shares(self.store, self.bins)
@@ -182,6 +185,7 @@ class _Trainer:
         began = time.monotonic()
         stop = min(self.steps, (self.step // self.part_steps + 1) * self.part_steps)
         first, losses = self.step, []
+        self._seed_dropout()
 
         def cuts() -> Iterator[Any]:
             for number in range(first, stop):
@@ -190,6 +194,7 @@ class _Trainer:
                     number,
                     batch=options.batch,
                     sizes=self.sizes,
+                    closest=options.closest,
                     seed=options.seed,
                     wear=options.wear,
                 )
@@ -228,6 +233,13 @@ class _Trainer:
                 **found,
             }
         )
+
+    def _seed_dropout(self) -> None:
+        """Let what is left out follow from the seed and the step, also after an interruption."""
+        for name in DROPPED if self.options.dropout else ():
+            layer = self.model.get_layer(f"{name}_dropped")
+            state = np.array([self.options.seed, self.step], dtype=np.uint32)
+            layer.seed_generator.state.assign(state)
 
     def _average(self) -> None:
         steps = self.step / AVERAGED_EVERY
@@ -346,12 +358,18 @@ def _optimizer(keras: Any, rate: Any, options: UNetTrainOptions) -> Any:
     slower = tuple(f"{convolution.name}/" for convolution in ENCODER)
 
     class LayerwiseAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is not typed
-        """AdamW whose steps are smaller in the encoder."""
+        """AdamW whose steps are smaller in the encoder, and there follow each tensor's size.
+
+        Batch normalisation is folded into the encoder's convolutions, so their sizes differ by a
+        hundred times, and Adam's equal steps would undo the small ones' ImageNet training.
+        """
 
         def build(self, variables: Any) -> None:
             super().build(variables)
             self.shares = [
-                options.encoder_rate if variable.path.startswith(slower) else 1.0
+                options.encoder_rate * _rms(variable) / RMS
+                if variable.path.startswith(slower)
+                else 1.0
                 for variable in variables
             ]
 
@@ -363,6 +381,10 @@ def _optimizer(keras: Any, rate: Any, options: UNetTrainOptions) -> Any:
     return LayerwiseAdamW(
         learning_rate=rate, weight_decay=options.weight_decay, global_clipnorm=1.0
     )
+
+
+def _rms(variable: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(np.array(variable)))))
 
 
 def _sizes(text: str) -> tuple[int, ...]:

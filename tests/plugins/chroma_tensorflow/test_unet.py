@@ -122,7 +122,7 @@ def store(data):
 
 
 def cut(store, number, *, seed=3, wear=True, sizes=(64, 96)):
-    return batch_at(store, number, batch=2, sizes=sizes, seed=seed, wear=wear)
+    return batch_at(store, number, batch=2, sizes=sizes, closest=1.4, seed=seed, wear=wear)
 
 
 def test_a_batch_follows_from_the_seed_and_its_number(store, data):
