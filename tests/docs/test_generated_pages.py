@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def script(documentation):
+def script(documentation, monkeypatch):
     def load(name):
         path = documentation.root / "docs" / "scripts" / f"{name}.py"
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
         spec.loader.exec_module(module)
         return module
 
