@@ -74,7 +74,7 @@ def make(folder: Path) -> list[Case]:
 
     resolution = {"resolution": (DPI, DPI), "resolutionunit": "INCH"}
     path = add("gray16.tif", "TIFF, gray, 16 bits, 600 dpi", seen16, depth=16, dpi=True)
-    tifffile.imwrite(path, sixteen, photometric="minisblack", **resolution)
+    tifffile.imwrite(path, sixteen, photometric="minisblack", metadata=None, **resolution)
 
     path = add("gray16.png", "PNG, gray, 16 bits", seen16, depth=16)
     Image.fromarray(sixteen).save(path)
@@ -95,7 +95,7 @@ def make(folder: Path) -> list[Case]:
     Image.fromarray(np.rot90(eight)).save(path, quality=100, exif=turned)
 
     path = add("turned.tif", "TIFF, orientation 6", seen)
-    tifffile.imwrite(path, np.rot90(eight), extratags=[(274, 3, 1, 6, True)])
+    tifffile.imwrite(path, np.rot90(eight), metadata=None, extratags=[(274, 3, 1, 6, True)])
 
     opacity = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
     path = add("alpha.png", "PNG, gray with alpha", seen, alpha=True)
@@ -106,7 +106,7 @@ def make(folder: Path) -> list[Case]:
     Image.fromarray(bits).save(path, compression="group4", dpi=(DPI, DPI))
 
     path = add("white0.tif", "TIFF, gray, 16 bits, 0 is white", seen16, depth=16)
-    tifffile.imwrite(path, 65535 - sixteen, photometric="miniswhite")
+    tifffile.imwrite(path, 65535 - sixteen, photometric="miniswhite", metadata=None)
 
     path = add("cut.jpg", "JPEG, cut off in its middle", seen)
     whole = io.BytesIO()
@@ -157,7 +157,8 @@ def by_chroma(source: Path, result: Path) -> None:
 
 def by_pillow(source: Path, result: Path) -> None:
     """Make the calls of DeOldify."""
-    Image.open(source).convert("RGB").save(result)
+    with Image.open(source) as opened:
+        opened.convert("RGB").save(result)
 
 
 def by_opencv(source: Path, result: Path) -> None:
