@@ -155,9 +155,11 @@ def _orientation(value: Value | None, order: str) -> int | None:
     """Return the orientation, 0 where it cannot be meant, None where there is none."""
     if value is None:
         return None
-    if value.type != 3 or value.count != 1:
+    # TIFF 6.0 wants a SHORT; some writers take a LONG, and mean the same.
+    form = {3: "H", 4: "I"}.get(value.type)
+    if form is None or value.count != 1:
         return 0
-    (number,) = struct.unpack(order + "H", value.data)
+    (number,) = struct.unpack(order + form, value.data)
     return int(number) if 1 <= number <= 8 else 0
 
 

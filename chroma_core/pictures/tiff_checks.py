@@ -19,6 +19,8 @@ _CODEC_NAMES = {6: "old JPEG", 34712: "JPEG 2000", 34887: "LERC", 50001: "WebP",
 CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3, 9: 3}
 """Channels of each photometric interpretation, alpha left out."""
 
+_CMYK, _INK_SET = 5, 332
+
 _RAW = {32803: "raw data of a camera (CFA)", 34892: "raw data of a camera (LinearRaw)"}
 
 
@@ -47,6 +49,8 @@ def check_page(page: Any, size: int, limits: Limits, *, salvage: bool = False) -
     photometric = int(page.photometric) if page.photometric is not None else 1
     if photometric in _RAW:
         raise not_read(_RAW[photometric], "develop it first")
+    if photometric == _CMYK and _ink_set(page) != 1:
+        raise not_read("inks other than CMYK", "convert it to RGB")
     if photometric not in CHANNELS:
         raise spoilt(f"its photometric interpretation is {photometric}, which means nothing")
     if isinstance(bits, tuple) or not 1 <= int(bits) <= 64:
@@ -63,6 +67,17 @@ def check_page(page: Any, size: int, limits: Limits, *, salvage: bool = False) -
     if int(page.imagedepth or 1) != 1:
         raise not_read("a volume", "save its slices one by one")
     _check_segments(page, size, channels * int(bits), salvage)
+
+
+def _ink_set(page: Any) -> int:
+    """Return which inks a page is printed with: 1 for CMYK, also where it does not say."""
+    tag = page.tags.get(_INK_SET)
+    if tag is None:
+        return 1
+    try:
+        return int(tag.value)
+    except (TypeError, ValueError):
+        return 0
 
 
 def _check_segments(page: Any, size: int, pixel_bits: int, salvage: bool) -> None:

@@ -79,8 +79,6 @@ def interpret(page: Any, samples: PixelArray, reading: Reading = PLAIN) -> Store
         stored.samples = stored.samples[..., 0]
     else:
         stored.color = "cmyk" if photometric == 5 else "rgb"
-    if photometric == 5 and int(getattr(page, "inkset", 1) or 1) != 1:
-        raise not_read("inks other than CMYK", "convert it to RGB")
     return stored
 
 

@@ -248,6 +248,9 @@ def test_a_preview_does_not_stand_in_for_a_picture_that_is_damaged():
         ((SHORT, [3]), GRAY_CODES[::-1, ::-1], False),
         ((SHORT, [0]), GRAY_CODES, True),
         ((SHORT, [9]), GRAY_CODES, True),
+        ((LONG, [3]), GRAY_CODES[::-1, ::-1], False),
+        ((LONG, [65536 + 3]), GRAY_CODES, True),
+        ((LONG, [3, 3]), GRAY_CODES, True),
         ((BYTE, [3]), GRAY_CODES, True),
         ((SHORT, [3, 3]), GRAY_CODES, True),
         ((ASCII, [0x33, 0]), GRAY_CODES, True),
@@ -255,7 +258,7 @@ def test_a_preview_does_not_stand_in_for_a_picture_that_is_damaged():
     ids=str,
 )
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_an_orientation_counts_only_as_the_one_short_it_has_to_be(value, upright, warned, order):
+def test_an_orientation_is_one_short_or_by_some_writers_one_long(value, upright, warned, order):
     data = tiff_file(GRAY, GRAY_CODES.tobytes(), order, t274=value)
 
     picture = read_picture(data)
@@ -263,6 +266,35 @@ def test_an_orientation_counts_only_as_the_one_short_it_has_to_be(value, upright
     np.testing.assert_array_equal(picture.pixels, upright)
     warning = "its orientation is none of the eight, and is ignored"
     assert picture.warnings == ((warning,) if warned else ())
+
+
+@pytest.mark.parametrize(
+    ("inks", "read"),
+    [
+        (None, True),
+        ((SHORT, [1]), True),
+        ((LONG, [1]), True),
+        ((SHORT, [2]), False),
+        ((SHORT, [0]), False),
+        ((SHORT, [1, 2]), False),
+        ((ASCII, [0x31, 0]), True),
+        ((ASCII, [0x78, 0]), False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_inks_are_read_only_where_they_are_cyan_magenta_yellow_and_black(inks, read, order):
+    """Tag 332, InkSet: 2 means that only the names of the inks tell what they are."""
+    four = {258: (SHORT, [8] * 4), 262: (SHORT, [5]), 277: (SHORT, [4])}
+    black = np.dstack([np.zeros((HEIGHT, WIDTH, 3), np.uint8), 255 - GRAY_CODES])
+    data = tiff_file({**GRAY, **four}, black.tobytes(), order, t332=inks)
+
+    if read:
+        np.testing.assert_array_equal(read_picture(data).pixels[..., 1], GRAY_CODES)
+    else:
+        error = refusal(data)
+        assert error.kind == "unsupported"
+        assert "inks other than CMYK" in error.what
 
 
 def lab_codes(bits: int, values: list[float], order: str = "<") -> bytes:
