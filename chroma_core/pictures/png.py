@@ -6,7 +6,7 @@ from chroma_core.errors import PictureError
 from chroma_core.pictures.exif import exif_orientation
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.png_chunks import CHANNELS, SIGNATURE, PngChunks, png_chunk
-from chroma_core.pictures.png_salvage import mended_chunks
+from chroma_core.pictures.png_salvage import salvaged_samples
 from chroma_core.pictures.reading import PLAIN, Reading
 from chroma_core.pictures.stored import Stored, check_size, cut_short, spoilt
 
@@ -38,8 +38,7 @@ def read_png(data: bytes, limits: Limits, reading: Reading = PLAIN) -> Stored:
         if not reading.salvage:
             raise _decoder_error(error) from error
         why = cut_short(missing) if missing else _decoder_error(error)
-        mended, missing = mended_chunks(chunks.kept, why)
-        samples = imagecodecs.png_decode(b"".join([SIGNATURE, *mended]))
+        samples, missing = salvaged_samples(chunks.kept, why)
     stored = Stored(format="png", color="gray", samples=samples, depth=16 if depth == 16 else 8)
     if samples.ndim == 3 and samples.shape[2] in (2, 4):
         stored.alpha, stored.samples = samples[..., -1], samples[..., :-1]

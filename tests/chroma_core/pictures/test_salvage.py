@@ -191,9 +191,9 @@ def test_a_png_without_its_end_is_whole_but_for_that():
     assert "without IEND" in picture.salvaged
 
 
-def chunks(*bodies, depth=8, interlace=0):
-    """Return a gray PNG with these IDAT chunks."""
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 0, 0, 0, interlace)
+def chunks(*bodies, depth=8, kind=0, interlace=0, size=(WIDTH, HEIGHT)):
+    """Return a PNG, gray by default, with these IDAT chunks."""
+    header = struct.pack(">IIBBBBB", *size, depth, kind, 0, 0, interlace)
     parts = [png_chunk(b"IHDR", header), *(png_chunk(b"IDAT", body) for body in bodies)]
     return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, png_chunk(b"IEND", b"")])
 
@@ -235,6 +235,82 @@ def test_a_png_ends_before_a_row_that_has_no_such_filter():
     assert picture.salvaged.startswith("46 of 96 rows are missing")
 
 
+ADAM7 = [
+    *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)),
+    (1, 0, 2, 1),
+]
+"""First row and column, and steps down and across, of the seven parts of an interlaced PNG."""
+
+
+def parts_of(pixels):
+    """Return, for each of the seven parts that has pixels, where they lie."""
+    places = [np.s_[top::down, left::across] for top, left, down, across in ADAM7]
+    return [place for place in places if pixels[place].size]
+
+
+def interlaced(pixels, bytes_kept=None):
+    """Return an interlaced PNG of 8 or 16 bits, of whose filtered rows so many bytes are there."""
+    big = pixels.astype(pixels.dtype.newbyteorder(">"))
+    plain = b"".join(rows_of(big[place]) for place in parts_of(pixels))
+    kind = {2: 0, 3: 2}[pixels.ndim]
+    how = {"depth": 8 * pixels.dtype.itemsize, "kind": kind, "interlace": 1}
+    return chunks(zlib.compress(plain[:bytes_kept]), size=pixels.shape[1::-1], **how)
+
+
+def test_an_interlaced_png_that_is_whole_is_read_as_ever():
+    np.testing.assert_array_equal(read_picture(interlaced(RGB), salvage=True).pixels, RGB)
+
+
+def test_of_an_interlaced_png_the_whole_is_kept_coarsely():
+    """After the first four parts there is one pixel in a square of four, and stands for it."""
+    parts = parts_of(GRAY)[:4]
+    there = sum(GRAY[place].size for place in parts)
+    data = interlaced(GRAY, sum(len(rows_of(GRAY[place])) for place in parts))
+
+    picture = read_picture(data, salvage=True)
+
+    coarse = GRAY[::4, ::2]
+    np.testing.assert_array_equal(picture.pixels, coarse.repeat(4, 0).repeat(2, 1))
+    missing = GRAY.size - there
+    assert picture.salvaged.startswith(f"{missing:,} of {GRAY.size:,} pixels are missing, their")
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.sampled_from([(), (3,)]),
+    st.sampled_from([np.uint8, np.uint16]),
+    st.floats(0, 1),
+)
+def test_law_of_an_interlaced_png_every_row_that_is_there_is_right(
+    height, width, channels, dtype, share
+):
+    shape = (height, width, *channels)
+    pixels = np.random.default_rng(height * width).integers(1, np.iinfo(dtype).max, shape, dtype)
+    places = parts_of(pixels)
+    kept = int(share * sum(len(rows_of(pixels[place])) for place in places))
+    data = interlaced(pixels, kept)
+    there = np.zeros(shape[:2], bool)
+    for place in places:
+        row = 1 + pixels[place][0].nbytes
+        whole = min(kept // row, len(pixels[place]))
+        there[place][:whole] = True
+        kept -= whole * row
+        if whole < len(pixels[place]):
+            break
+
+    if not there.any():
+        with pytest.raises(PictureError):
+            read_picture(data, salvage=True)
+        return
+    picture = read_picture(data, salvage=True)
+
+    np.testing.assert_array_equal(picture.pixels[there], pixels[there])
+    assert bool(picture.salvaged) == (not there.all())
+    # What stands for the missing comes from the picture, or there was nothing near it.
+    assert np.isin(picture.pixels, [0, *np.unique(pixels[there])]).all()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -242,12 +318,10 @@ def test_a_png_ends_before_a_row_that_has_no_such_filter():
         (chunks(b"\xff" * 40), "damaged"),
         (saved("PNG")[:60], "cut short"),
         (saved("PNG")[:30], "cut short"),
-        (
-            chunks(zlib.compress(rows_of(GRAY)[:4000]), interlace=1),
-            "interlaced PNG is not salvaged",
-        ),
+        (chunks(zlib.compress(b"\0" * 16), interlace=1), "fewer pixels"),
+        (chunks(zlib.compress(rows_of(GRAY)[:4000]), depth=8, kind=3), "damaged"),
     ],
-    ids=["one-byte", "no-zlib", "no-row", "no-header", "interlaced"],
+    ids=["one-byte", "no-zlib", "no-row", "no-header", "no-row-of-seven", "no-palette"],
 )
 def test_a_png_of_which_nothing_can_be_kept_is_refused(data, words):
     with pytest.raises(PictureError, match=words):
@@ -423,9 +497,12 @@ def test_a_strip_that_inflates_to_more_is_kept_and_said_to_be_damaged():
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(["PNG", "JPEG", *sorted(TIFFS)]), st.data())
+@given(st.sampled_from(["PNG", "interlaced", "JPEG", *sorted(TIFFS)]), st.data())
 def test_law_damage_gives_a_picture_that_says_so_or_one_of_our_errors(name, data):
-    whole = saved(name) if name in ("PNG", "JPEG") else tiff(**TIFFS[name])
+    if name == "interlaced":
+        whole = interlaced(GRAY)
+    else:
+        whole = saved(name) if name in ("PNG", "JPEG") else tiff(**TIFFS[name])
     spoilt = bytearray(whole[: data.draw(st.integers(1, len(whole)))])
     for at in data.draw(st.lists(st.integers(0, len(spoilt) - 1), max_size=3)):
         spoilt[at] ^= data.draw(st.integers(1, 255))
