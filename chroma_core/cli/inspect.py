@@ -9,22 +9,27 @@ from typing import Annotated, Any
 import typer
 
 from chroma_core.cli.choices import Json
-from chroma_core.cli.output import print_json, say
+from chroma_core.cli.output import print_json, say, warn
 
 NAME = "inspect"
 EXAMPLES = (
     "Examples: chroma inspect photo.color.jpg · chroma inspect photo.color.jpg --json · "
-    "chroma inspect photo.jpg.chroma.json"
+    "chroma inspect photo.jpg.chroma.json · chroma inspect book.color.tif --page 3"
 )
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A result, or its sidecar.")], json: Json = False
+    file: Annotated[Path, typer.Argument(help="A result, or its sidecar.")],
+    page: Annotated[
+        int | None,
+        typer.Option(min=1, help="Page of a TIFF. Default: the first, with a warning."),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Show what made a picture, from its metadata or from the sidecar beside it."""
     from chroma_core.pictures.inspect import inspect_file
 
-    found = inspect_file(file, guarded=True)
+    found = inspect_file(file, page=page, guarded=True)
     if json:
         print_json(
             {
@@ -35,9 +40,12 @@ def command(
                 "sidecar": found.sidecar,
                 "unchanged": found.unchanged,
                 "picture": found.picture or None,
+                "warnings": found.warnings,
             }
         )
         return
+    for warning in found.warnings:
+        warn(f"{file}: {warning}")
     for line in _lines("picture", found.picture):
         say(line)
     if found.made_by is None:

@@ -34,6 +34,8 @@ class Inspection:
         Whether the file has the SHA-256 that its sidecar says; None without one.
     picture : dict
         Format, width, height, depth, whether gray, what else it carries; empty for a sidecar alone.
+    warnings : tuple of str
+        What the reader said of it, such as that there are more pages.
     """
 
     path: Path
@@ -42,10 +44,15 @@ class Inspection:
     sidecar: dict[str, Any] | None
     unchanged: bool | None
     picture: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 def inspect_file(
-    path: str | os.PathLike[str], *, limits: Limits | None = None, guarded: bool = False
+    path: str | os.PathLike[str],
+    *,
+    page: int | None = None,
+    limits: Limits | None = None,
+    guarded: bool = False,
 ) -> Inspection:
     """Return what a result, or a sidecar, says of how it was made.
 
@@ -55,13 +62,15 @@ def inspect_file(
     ----------
     path : path
         A picture, or a file that ends in ``.chroma.json``.
+    page : int, optional
+        Which page of a TIFF, each of which may have been made in another way; the first by default.
     limits, guarded
         See `chroma_core.pictures.read.read_picture`.
 
     Raises
     ------
     PictureError
-        If it cannot be read, or its sidecar is damaged.
+        If it cannot be read, has no such page, or its sidecar is damaged.
     """
     file = Path(path)
     if file.name.endswith(SIDECAR_SUFFIX):
@@ -76,7 +85,7 @@ def inspect_file(
             unchanged=None,
             picture={},
         )
-    picture = read_picture(file, limits=limits, guarded=guarded)
+    picture = read_picture(file, limits=limits, guarded=guarded, page=page)
     carried = {"exif": picture.exif, "xmp": picture.xmp, "iptc": picture.iptc}
     told = read_sidecar(sidecar_path(file))
     made_by = record_of(picture.xmp)
@@ -105,4 +114,5 @@ def inspect_file(
             "dpi": list(picture.dpi) if picture.dpi else None,
             "carries": [name for name, block in carried.items() if block],
         },
+        warnings=picture.warnings,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from chroma_core.errors import OptionError
 from chroma_core.pictures.exif import xmp_upright
 from chroma_core.pictures.ifd import Value, parse_exif
 from chroma_core.pictures.limits import Limits
+from chroma_core.pictures.pages import Pages, open_pages
 from chroma_core.pictures.picture import Picture, to_unit
 from chroma_core.pictures.provenance import without_note
 from chroma_core.pictures.read import read_picture
@@ -51,16 +53,19 @@ class Check:
     ----------
     name : str
         What: ``size``, ``depth``, ``lightness``, ``profile``, ``alpha``, ``dpi``, ``exif``,
-        ``xmp`` or ``iptc``.
+        ``xmp``, ``iptc`` or ``pages``.
     kept : bool
         Whether it was kept.
     story : str
         Both sides in words.
+    page : int or None
+        Of which page, where all were looked at.
     """
 
     name: str
     kept: bool
     story: str
+    page: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +77,15 @@ class Verification:
     checks : tuple of Check
         One by one.
     max_delta, mean_delta : float or None
-        Sizes of ΔL* over all pixels; None where the sizes differ.
+        Sizes of ΔL* over all pixels of all pages that were looked at; None where sizes differ.
+    warnings : tuple of str
+        What the reader said of the two files, such as that there are more pages.
     """
 
     checks: tuple[Check, ...]
     max_delta: float | None
     mean_delta: float | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -91,6 +99,10 @@ def verify_file(
     *,
     max_delta: float | None = None,
     mean_delta: float | None = None,
+    page: int | Literal["all"] | None = None,
+    value_range: tuple[float, float] | None = None,
+    nan: float | None = None,
+    salvage: bool = False,
     limits: Limits | None = None,
     guarded: bool = False,
 ) -> Verification:
@@ -103,23 +115,70 @@ def verify_file(
     max_delta, mean_delta : float, optional
         Largest ΔL* of a pixel, and on average; by default `LOSSLESS` or `LOSSY`, as the
         result's format is.
+    page : int or "all", optional
+        Which page of the original, and the same of a result that has several; or all of both. The
+        first by default.
+    value_range, nan, salvage
+        How the original was read, see `chroma_core.pictures.reading.Reading`.
     limits, guarded
         See `chroma_core.pictures.read.read_picture`.
 
     Raises
     ------
     PictureError
-        If one of them cannot be read.
+        If one of them cannot be read, or has no such page.
     OptionError
         If a limit is below 0 or no number.
     """
     for name, value in (("max_delta", max_delta), ("mean_delta", mean_delta)):
         if value is not None and not 0 <= value < float("inf"):
             raise OptionError(f"{name} is {value}, wanted at least 0")
-    before, after = (
-        read_picture(Path(path), limits=limits, guarded=guarded) for path in (original, result)
+    how: dict[str, Any] = {"value_range": value_range, "nan": nan, "salvage": salvage}
+    both: dict[str, Any] = {"limits": limits, "guarded": guarded}
+    if page is None:
+        before = read_picture(Path(original), **how, **both)
+        return _compared(before, read_picture(Path(result), **both), max_delta, mean_delta)
+    pages, made = open_pages(Path(original), **how, **both), open_pages(Path(result), **both)
+    if page == "all":
+        return _all_compared(pages, made, max_delta, mean_delta)
+    # One page of a book may have been coloured into a file of its own.
+    there = page if len(made) > 1 else None
+    return _compared(pages.read(page), made.read(there), max_delta, mean_delta)
+
+
+def _compared(
+    before: Picture, after: Picture, max_delta: float | None, mean_delta: float | None
+) -> Verification:
+    """Compare two pictures, and tell what the reader said of them."""
+    found = compare_pictures(before, after, max_delta=max_delta, mean_delta=mean_delta)
+    sides = (("original", before), ("result", after))
+    said = tuple(f"{side}: {warning}" for side, one in sides for warning in one.warnings)
+    return replace(found, warnings=said)
+
+
+def _all_compared(
+    before: Pages, after: Pages, max_delta: float | None, mean_delta: float | None
+) -> Verification:
+    """Compare page by page; no more than one of each is in memory."""
+    story = f"{len(before):,} -> {len(after):,}"
+    checks = [Check(name="pages", kept=len(before) == len(after), story=story)]
+    warnings: dict[str, None] = {}
+    largest: float | None = 0.0
+    total, pixels = 0.0, 0
+    for number, (one, other) in enumerate(zip(before, after, strict=False), start=1):
+        found = _compared(one, other, max_delta, mean_delta)
+        checks += [replace(check, page=number) for check in found.checks]
+        warnings |= dict.fromkeys(f"page {number}, {warning}" for warning in found.warnings)
+        if largest is None or found.max_delta is None or found.mean_delta is None:
+            largest = None
+            continue
+        largest = max(largest, found.max_delta)
+        total += found.mean_delta * one.width * one.height
+        pixels += one.width * one.height
+    mean = None if largest is None else total / pixels
+    return Verification(
+        checks=tuple(checks), max_delta=largest, mean_delta=mean, warnings=tuple(warnings)
     )
-    return compare_pictures(before, after, max_delta=max_delta, mean_delta=mean_delta)
 
 
 def compare_pictures(

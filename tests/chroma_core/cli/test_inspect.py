@@ -11,7 +11,7 @@ import pytest
 from chroma_core.demo import demo_photographs
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.provenance import with_note
-from chroma_core.pictures.write import write_picture
+from chroma_core.pictures.write import write_pages, write_picture
 from chroma_core.version import VERSION
 
 PLAIN = ("--features", "none", "--regressor", "none")
@@ -204,3 +204,20 @@ def test_a_damaged_sidecar_is_one_line(chroma, tmp_path, text, refused):
     path.write_text(text)
 
     refused(chroma("inspect", path), 65, "sidecar")
+
+
+def test_each_page_of_a_book_says_what_made_it(chroma, gray, tmp_path, refused):
+    path = tmp_path / "book.tif"
+    notes = ['{"chroma": "1"}', '{"chroma": "2"}']
+    write_pages([(Picture(pixels=gray), note) for note in notes], path)
+
+    for number in (1, 2):
+        told = chroma("inspect", path, "--page", number, "--json").json[0]
+        assert told["made_by"] == {"chroma": str(number)}
+        assert told["warnings"] == []
+    unsaid = chroma("inspect", path)
+    assert "chroma: 1" in unsaid.out
+    assert unsaid.err == (
+        f"chroma: warning: {path}: it has more than one page: only the first is used\n"
+    )
+    refused(chroma("inspect", path, "--page", "3"), 65, "no page 3")

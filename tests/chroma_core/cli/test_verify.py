@@ -10,10 +10,11 @@ import tifffile
 
 from chroma_core.demo import demo_photographs
 from chroma_core.pictures.ifd import Value, build_exif
+from chroma_core.pictures.pages import open_pages
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_picture
-from chroma_core.pictures.verify import compare_pictures
-from chroma_core.pictures.write import write_picture
+from chroma_core.pictures.verify import compare_pictures, verify_file
+from chroma_core.pictures.write import write_pages, write_picture
 
 PLAIN = ("--features", "none", "--regressor", "none")
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r"></rdf:RDF></x:xmpmeta>'
@@ -116,3 +117,118 @@ def test_an_original_of_another_tiff_writer_is_compared_too(chroma, gray, tmp_pa
     assert outcome.status == 0, outcome.out
     assert read_picture(tmp_path / "out.tif").dpi == (400.0, 400.0)
     assert checks(outcome)["dpi"]
+
+
+# Several pages.
+
+
+@pytest.fixture
+def book(chroma, gray, tmp_path):
+    """Return a TIFF of three pages, and the file of as many that was made of it."""
+    shown = [gray, gray[::-1], gray[:, ::-1]]
+    pages = [
+        (Picture(pixels=page, dpi=(100.0 * n, 100.0 * n)), None) for n, page in enumerate(shown, 1)
+    ]
+    write_pages(pages, tmp_path / "book.tif")
+    made = chroma(
+        *("run", tmp_path / "book.tif", "-o", tmp_path / "made.tif", "--page", "all", *PLAIN)
+    )
+    assert made.status == 0, made.err
+    return tmp_path / "book.tif", tmp_path / "made.tif"
+
+
+def test_all_pages_are_compared_each_with_its_own(chroma, book):
+    outcome = chroma("verify", *book, "--page", "all", "--json")
+
+    assert outcome.status == 0, outcome.out
+    told = outcome.json[0]
+    assert told["checks"][0] == {"name": "pages", "kept": True, "story": "3 -> 3", "page": None}
+    dpi = {c["page"]: c["story"] for c in told["checks"] if c["name"] == "dpi"}
+    assert dpi == {
+        n: f"{n}00.00 x {n}00.00 -> {n}00.00 x {n}00.00 pixels an inch" for n in (1, 2, 3)
+    }
+    assert told["max_delta"] == told["mean_delta"] == 0
+    assert told["warnings"] == []
+
+
+def test_a_page_that_was_changed_is_named_and_counts_for_all(chroma, book, tmp_path):
+    original, result = book
+    pages = list(open_pages(result))
+    darker = pages[1].with_pixels(pages[1].pixels // 2)
+    changed = tmp_path / "changed.tif"
+    write_pages([(page, None) for page in (pages[0], darker, pages[2])], changed)
+
+    everything = chroma("verify", original, changed, "--page", "all")
+    first, second = (chroma("verify", original, changed, "--page", n) for n in (1, 2))
+
+    assert everything.status == 1
+    lost = [line for line in everything.out.splitlines() if line.startswith("NOT KEPT")]
+    assert [line.split(":")[0] for line in lost] == ["NOT KEPT lightness of page 2"]
+    assert (first.status, second.status) == (0, 1)
+    both = chroma("verify", original, changed, "--page", "all", "--json").json[0]
+    alone = chroma("verify", original, changed, "--page", "2", "--json").json[0]
+    assert both["max_delta"] == alone["max_delta"] > 10
+    # The other two pages are the same.
+    assert both["mean_delta"] == pytest.approx(alone["mean_delta"] / 3)
+
+
+def test_a_page_that_is_missing_is_not_kept(chroma, book, tmp_path):
+    original, result = book
+    shorter = tmp_path / "shorter.tif"
+    write_pages([(page, None) for page in list(open_pages(result))[:2]], shorter)
+
+    outcome = chroma("verify", original, shorter, "--page", "all")
+
+    assert outcome.status == 1
+    assert "NOT KEPT pages: 3 -> 2" in outcome.out
+
+
+def test_a_page_coloured_into_a_file_of_its_own_is_compared_with_its_page(chroma, book, tmp_path):
+    original, _ = book
+    single = tmp_path / "third.png"
+    chroma("run", original, "-o", single, "--page", "3", *PLAIN)
+
+    assert chroma("verify", original, single, "--page", "3").status == 0
+    assert chroma("verify", original, single, "--page", "2").status == 1
+
+
+def test_without_a_page_the_first_is_compared_and_the_others_are_mentioned(chroma, book):
+    outcome = chroma("verify", *book)
+
+    assert outcome.status == 0
+    more = "it has more than one page: only the first is used"
+    assert outcome.err.splitlines() == [
+        f"chroma: warning: {side}: {more}" for side in ("original", "result")
+    ]
+
+
+def test_a_page_that_is_not_there_is_refused(chroma, book, photo, refused):
+    refused(chroma("verify", *book, "--page", "4"), 65, "no page 4, it has 3 pages")
+    refused(chroma("verify", *book, "--page", "none"), 2, "--page")
+    refused(chroma("verify", photo, photo, "--page", "2"), 65, "no page 2 in a PNG")
+
+
+def test_sizes_that_differ_on_one_page_leave_no_difference_of_lightness(gray, tmp_path):
+    for name, second in (("one", gray), ("other", gray[1:])):
+        write_pages([(Picture(pixels=p), None) for p in (gray, second)], tmp_path / f"{name}.tif")
+
+    found = verify_file(tmp_path / "one.tif", tmp_path / "other.tif", page="all")
+
+    assert (found.max_delta, found.mean_delta) == (None, None)
+    assert [(c.name, c.page) for c in found.checks if not c.kept] == [("size", 2)]
+
+
+def test_an_original_is_read_as_it_was_coloured(chroma, gray, tmp_path, refused):
+    original, result = tmp_path / "floats.tif", tmp_path / "out.tif"
+    tifffile.imwrite(original, gray.astype(np.float32), metadata=None)
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(write_picture(gray, tmp_path / "whole.png").read_bytes()[:-600])
+    chroma("run", original, "-o", result, "--range", "0,255", *PLAIN)
+    chroma("run", cut, "-o", tmp_path / "mended.png", "--salvage", *PLAIN)
+
+    refused(chroma("verify", original, result), 65, "--range")
+    assert chroma("verify", original, result, "--range", "0,255").status == 0
+    refused(chroma("verify", cut, tmp_path / "mended.png"), 65, "cut short")
+    mended = chroma("verify", cut, tmp_path / "mended.png", "--salvage")
+    assert mended.status == 0
+    assert mended.err.startswith("chroma: warning: original: salvaged: ")
