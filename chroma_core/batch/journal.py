@@ -17,7 +17,8 @@ from typing import Any
 
 from chroma_core.batch.plan import Job
 from chroma_core.errors import PictureError
-from chroma_core.pictures.atomic import remove_leftovers, sync_folder, write_error
+from chroma_core.pictures.atomic import sync_folder, write_error
+from chroma_core.pictures.parts import remove_leftovers
 
 __all__ = ["JOURNAL_NAME", "Journal", "journal_folder", "open_journal"]
 
@@ -42,7 +43,6 @@ class Journal:
         self.settings = settings
         self._descriptor = descriptor
         self._known: dict[str, dict[str, Any]] = {}
-        self._began = 0
         self._tidied = {os.path.abspath(folder)}
         for line in _lines(descriptor):
             if isinstance(line.get("output"), str):
@@ -68,8 +68,6 @@ class Journal:
     def begin(self) -> None:
         """Append who works here."""
         self._append({"begun": os.getpid()})
-        # The journal's own time: the clock of a network share may not be ours.
-        self._began = os.fstat(self._descriptor).st_mtime_ns
 
     def remark(self, job: Job) -> str:
         """Return why a result that is there may not be what this run would make, or nothing."""
@@ -89,7 +87,7 @@ class Journal:
         folder = os.path.abspath(job.output.parent)
         if folder not in self._tidied:
             self._tidied.add(folder)
-            remove_leftovers(folder, older_than=self._began)
+            remove_leftovers(folder)
 
     def _name(self, job: Job) -> str:
         return os.path.relpath(job.output, self.folder)

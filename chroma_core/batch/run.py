@@ -15,6 +15,7 @@ from typing import Literal
 from chroma_core.batch.plan import Job
 from chroma_core.errors import ChromaError, OptionError, PictureError
 from chroma_core.pictures.atomic import FULL_HINT, write_error
+from chroma_core.pictures.parts import remove_leftovers
 
 __all__ = ["Done", "Result", "Work", "attempt", "run_batch"]
 
@@ -152,6 +153,9 @@ def run_batch(
         kept = None
         if folder is not None:
             kept = stack.enter_context(open_journal(folder, _settings(work)))
+        else:
+            for beside in dict.fromkeys(job.output.parent for job in jobs):
+                remove_leftovers(beside)
         waiting = [(index, job) for index, job in enumerate(jobs) if not job.exists]
         if waiting and (timeout is not None or (workers > 1 and len(waiting) > 1)):
             made = _side_by_side(waiting, work, workers, timeout, retries)

@@ -10,21 +10,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from chroma_core.errors import PictureError
+from chroma_core.pictures.parts import make_part
 
 __all__ = [
     "FULL_HINT",
-    "PART_SUFFIX",
     "Overwrite",
     "preserve_mode_and_times",
     "refuse_existing",
-    "remove_leftovers",
     "sync_folder",
     "write_all",
     "write_bytes_atomically",
@@ -34,9 +32,6 @@ __all__ = [
 
 Overwrite = Literal["never", "always"]
 """Whether a file that exists may be replaced."""
-
-PART_SUFFIX = ".chroma-part"
-"""How hidden names of files in the making end."""
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 _NOT_ALLOWED = {
@@ -49,6 +44,9 @@ _NOT_ALLOWED = {
     errno.EROFS,
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+
+_ENDS = 4096
+"""Bytes at the beginning and at the end of a file that are read again once it is written."""
 
 FULL_HINT = "free some space; what is finished stays, and the same command goes on from there"
 """Hint of the error of a full disk, by which a batch knows that it need not go on."""
@@ -80,7 +78,13 @@ def write_bytes_atomically(
         ``exists`` if there is such a file, ``io`` if the disk is full or fails, and ``io`` with
         exit status 73 where the folder may not be written to.
     """
-    with writing_atomically(path, overwrite, verify=verify) as descriptor:
+
+    def check(part: Path) -> None:
+        _compare_ends(part, memoryview(data))
+        if verify is not None:
+            verify(part)
+
+    with writing_atomically(path, overwrite, verify=check) as descriptor:
         write_all(descriptor, data)
     return Path(path)
 
@@ -112,25 +116,26 @@ def writing_atomically(
     target = Path(path)
     if overwrite == "never":
         refuse_existing(target)
-    part = target.parent / f".{secrets.token_hex(8)}{PART_SUFFIX}"
+    part = None
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(part, flags | getattr(os, "O_BINARY", 0), 0o666)
+        part = make_part(target.parent)
         try:
-            yield descriptor
-            os.fsync(descriptor)
+            yield part.descriptor
+            os.fsync(part.descriptor)
         finally:
-            os.close(descriptor)
+            os.close(part.descriptor)
         if verify is not None:
-            verify(part)
-        _give_name(part, target, overwrite)
+            verify(part.path)
+        _give_name(part.path, target, overwrite)
     except OSError as error:
         if isinstance(error, PictureError):
             raise
         raise write_error(error, target) from error
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+        if part is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(part.path)
+            part.release()
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
@@ -139,6 +144,17 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     done = 0
     while done < len(view):
         done += os.write(descriptor, view[done : done + (1 << 26)])
+
+
+def _compare_ends(part: Path, data: memoryview) -> None:
+    """Raise OSError unless a file has the size of the data, and begins and ends as they do."""
+    with open(part, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        first = file.read(min(_ENDS, len(data)))
+        file.seek(max(0, len(data) - _ENDS))
+        last = file.read(_ENDS)
+    if size != len(data) or first != data[:_ENDS] or last != data[max(0, len(data) - _ENDS) :]:
+        raise OSError(errno.EIO, "what was written is not what is there")
 
 
 def refuse_existing(path: Path) -> None:
@@ -181,32 +197,6 @@ def preserve_mode_and_times(
         os.utime(result, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         raise write_error(error, Path(result)) from error
-
-
-def remove_leftovers(folder: str | os.PathLike[str], older_than: int | None = None) -> int:
-    """Remove files in the making that a killed process left; return how many.
-
-    Only to be called by who holds the folder's lock.
-
-    Parameters
-    ----------
-    folder : path
-        Where to look; folders within it are left alone.
-    older_than : int, optional
-        Nanoseconds since 1970: files that changed later are someone's at work.
-    """
-    removed = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not (entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)):
-                continue
-            status = entry.stat(follow_symlinks=False)
-            old = older_than is None or status.st_mtime_ns < older_than
-            if old and stat.S_ISREG(status.st_mode):
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
-                    removed += 1
-    return removed
 
 
 def write_error(error: OSError, path: Path) -> PictureError:

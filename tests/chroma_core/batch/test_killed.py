@@ -86,3 +86,37 @@ def test_a_killed_batch_ends_in_the_same_bytes(scans, tiny_model, tmp_path, coun
             assert alive(killed.session) == []
 
         side_by_side(trial, moments(whole, count, seed=3), tmp_path, (one, other))
+
+
+@pytest.mark.parametrize("count", [FEW, pytest.param(MOMENTS, marks=pytest.mark.slow)])
+def test_a_killed_batch_beside_its_pictures_leaves_nothing_that_stays(
+    scans, tiny_model, tmp_path, count
+):
+    """No folder of its own, so no journal: the locks of files in the making tell what is left."""
+    pictures = contents(scans / "new")
+
+    with batches() as forks:
+
+        def command(folder):
+            return ("run", folder, "--model", tiny_model)
+
+        def fresh(folder):
+            folder.mkdir()
+            for name, data in pictures.items():
+                (folder / name).write_bytes(data)
+            return folder
+
+        whole = forks.run(*command(fresh(tmp_path / "whole")), below=tmp_path)
+        assert whole.status == 0, whole.said
+        wanted = contents(tmp_path / "whole")
+        assert len(wanted) == PICTURES
+
+        def trial(mine, moment, own):
+            folder = fresh(own / "scans")
+            killed = mine.run(*command(folder), below=folder, until=moment)
+            assert killed.status in (0, -signal.SIGKILL), killed.said
+            again = mine.run(*command(folder), below=folder)
+            assert again.status == 0, again.said
+            assert contents(folder) == wanted
+
+        side_by_side(trial, moments(whole, count, seed=5), tmp_path, [forks])

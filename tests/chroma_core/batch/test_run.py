@@ -14,7 +14,8 @@ from chroma_core.batch.journal import JOURNAL_NAME, open_journal
 from chroma_core.batch.plan import plan
 from chroma_core.batch.run import run_batch
 from chroma_core.errors import InputError, OptionError, PictureError
-from chroma_core.pictures.atomic import PART_SUFFIX, write_error
+from chroma_core.pictures.atomic import write_error
+from chroma_core.pictures.parts import PART_SUFFIX, make_part
 
 
 def told(results) -> dict[str, str]:
@@ -212,14 +213,16 @@ def test_two_runs_do_not_work_in_one_folder(folder, works):
 def test_leftovers_of_a_killed_run_are_removed(folder, works):
     out = folder.parent / "out"
     out.mkdir()
-    (out / f".0123{PART_SUFFIX}").write_bytes(b"half")
-    (out / "user.chroma-part.txt").write_bytes(b"not ours")
+    left = out / f".0123456789abcdef{PART_SUFFIX}"
+    left.write_bytes(b"half")
+    others = [out / "user.chroma-part.txt", out / f".user{PART_SUFFIX}"]
+    for path in others:
+        path.write_bytes(b"not ours")
 
     list(run_batch(plan([folder], out), works.Copy()))
 
-    names = {path.name for path in out.iterdir()}
-    assert f".0123{PART_SUFFIX}" not in names
-    assert "user.chroma-part.txt" in names
+    assert not left.exists()
+    assert all(path.exists() for path in others)
 
 
 @pytest.mark.parametrize("all_there", [True, False])
@@ -228,18 +231,34 @@ def test_leftovers_in_folders_within_are_removed_too(folder, works, all_there):
     (folder / "deep" / "er" / "f.png").write_text("good f")
     out = folder.parent / "out"
     list(run_batch(plan([folder], out, recursive=True), works.Copy()))
-    left = out / "deep" / "er" / f".0123{PART_SUFFIX}"
+    left = out / "deep" / "er" / f".0123456789abcdef{PART_SUFFIX}"
     left.write_bytes(b"half")
-    os.utime(left, ns=(0, 0))
-    young = out / "deep" / "er" / f".4567{PART_SUFFIX}"
-    young.write_bytes(b"somebody is writing it")
-    os.utime(young, (2**32, 2**32))
+    somebody_s = make_part(left.parent)
     if not all_there:
         (out / "deep" / "er" / "f.png").unlink()
 
     list(run_batch(plan([folder], out, recursive=True), works.Copy()))
 
-    assert sorted(path.name for path in left.parent.iterdir()) == [young.name, "f.png"]
+    assert {path.name for path in left.parent.iterdir()} == {somebody_s.path.name, "f.png"}
+    os.close(somebody_s.descriptor)
+    somebody_s.release()
+
+
+@pytest.mark.parametrize("how_many", [1, 5])
+def test_leftovers_beside_the_pictures_are_removed_and_nothing_else(folder, works, how_many):
+    left = folder / f".0123456789abcdef{PART_SUFFIX}"
+    left.write_bytes(b"half")
+    hidden = folder / f".scan{PART_SUFFIX}"
+    hidden.write_bytes(b"the user's")
+    somebody_s = make_part(folder)
+    before = {path.name for path in folder.iterdir()}
+
+    list(run_batch(plan([folder])[:how_many], works.Copy()))
+
+    made = {f"{name}.color.png" for name in "abcde"[:how_many]}
+    assert {path.name for path in folder.iterdir()} == before - {left.name} | made
+    os.close(somebody_s.descriptor)
+    somebody_s.release()
 
 
 def test_results_beside_their_inputs_leave_no_journal(folder, works):

@@ -16,7 +16,7 @@ import pytest
 
 from chroma_core.api import colorize
 from chroma_core.demo import demo_photographs
-from chroma_core.pictures.atomic import PART_SUFFIX
+from chroma_core.pictures.parts import PART_SUFFIX
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 

@@ -12,11 +12,8 @@ import pytest
 
 from chroma_core.errors import PictureError
 from chroma_core.pictures import atomic
-from chroma_core.pictures.atomic import (
-    PART_SUFFIX,
-    remove_leftovers,
-    write_bytes_atomically,
-)
+from chroma_core.pictures.atomic import write_bytes_atomically
+from chroma_core.pictures.parts import PART_SUFFIX, remove_leftovers
 
 OPERATIONS = ("open", "write", "fsync", "link", "replace", "close")
 
@@ -89,6 +86,44 @@ def test_every_operation_may_fail(operation, number, overwrite, tmp_path, monkey
     assert os.listdir(tmp_path) == before
     if before:
         assert old.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("damage", [b"", b"shorter", b"X" + b"0123456789" * 1000])
+def test_a_disk_that_does_not_hold_what_was_written_is_an_error(damage, tmp_path, monkeypatch):
+    real = os.fsync
+
+    def fsync(descriptor):
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, damage, 0)
+        real(descriptor)
+
+    monkeypatch.setattr(atomic.os, "fsync", fsync)
+
+    with pytest.raises(PictureError, match="not what is there") as caught:
+        write_bytes_atomically(tmp_path / "a", b"0123456789" * 1000)
+
+    assert caught.value.exit_status == 74
+    assert os.listdir(tmp_path) == []
+
+
+def test_bytes_are_on_the_disk_before_they_have_a_name(tmp_path, monkeypatch):
+    done = []
+    for name in ("write", "fsync", "close", "link", "replace"):
+        real = getattr(os, name)
+
+        def noted(*args, _name=name, _real=real, **kwargs):
+            done.append(_name)
+            return _real(*args, **kwargs)
+
+        monkeypatch.setattr(atomic.os, name, noted)
+
+    write_bytes_atomically(tmp_path / "a", b"new")
+    first, done[:] = [*done], []
+    write_bytes_atomically(tmp_path / "a", b"newer", "always")
+
+    # The last is the lock's.
+    assert first == ["write", "fsync", "close", "link", "close"]
+    assert done == ["write", "fsync", "close", "replace", "close"]
 
 
 def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
