@@ -30,6 +30,7 @@ from chroma_core.pictures.atomic import (
     sync_folder,
     write_bytes_atomically,
 )
+from chroma_core.pictures.carried import left_out
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.names import FORMATS, format_of_suffix, output_format
 from chroma_core.pictures.pages import Pages, open_pages
@@ -169,6 +170,7 @@ class Coloring:
         warnings, note = judged(source, kind)
         colored, doubtful = self.colored(source)
         self.write(colored, job.output)
+        warnings = (*warnings, *self.left_out(source, job.output))
         if doubtful:
             warnings, note = (*warnings, *doubtful), note or LOW_CONFIDENCE
         if self.sidecar:
@@ -232,6 +234,10 @@ class Coloring:
             overwrite=overwrite or self.overwrite,
             note=self.note(colored),
         )
+
+    def left_out(self, source: Picture, output: Path) -> tuple[str, ...]:
+        """Return what of a picture's metadata its result cannot hold."""
+        return left_out(source, self.format or format_of_suffix(output) or source.format)
 
     def note(self, picture: Picture) -> str:
         """Return what made a picture, for its XMP."""
@@ -377,6 +383,7 @@ def _color_one(
     warnings, note = judged(source, color_kind_of_pixels(source.pixels))
     colored, doubtful = coloring.colored(source)
     coloring.write(colored, output, overwrite)
+    warnings = (*warnings, *coloring.left_out(source, output))
     if doubtful:
         warnings, note = (*warnings, *doubtful), note or LOW_CONFIDENCE
     done = Done(warnings=warnings, note=note, width=source.width, height=source.height)

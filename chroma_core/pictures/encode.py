@@ -27,6 +27,7 @@ _WITHOUT_ALPHA = frozenset({"jpeg", "ppm", "bmp"})
 _QUALITY = {"jpeg": 95, "webp": 95, "avif": 90}
 _LARGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536}
 _LARGEST_SEGMENT = 65533
+_EXIF = b"Exif\0\0"
 
 
 def encode_picture(picture: Picture, format: str, quality: int | None) -> bytes:
@@ -123,7 +124,7 @@ def _encode_jpeg(picture: Picture, quality: int | None) -> bytes:
     plain = _saved(picture, "JPEG", options)
     segments = []
     if picture.exif:
-        segments.append((0xE1, b"Exif\0\0" + picture.exif))
+        segments.append((0xE1, _EXIF + picture.exif))
     if picture.xmp:
         segments.append((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + picture.xmp))
     if not picture.is_gray:
@@ -172,7 +173,7 @@ def _encode_ppm(picture: Picture, quality: int | None) -> bytes:
 
 def _metadata(picture: Picture) -> dict[str, Any]:
     """Return what Pillow takes besides pixels."""
-    told = {"exif": b"Exif\0\0" + picture.exif if picture.exif else b"", "xmp": picture.xmp}
+    told = {"exif": _EXIF + picture.exif if picture.exif else b"", "xmp": picture.xmp}
     return {"icc_profile": srgb_profile(), **{name: block for name, block in told.items() if block}}
 
 

@@ -1,4 +1,4 @@
-"""What a result says of itself: in its XMP, and in the sidecar beside it."""
+"""What a result says of itself: in its XMP and EXIF, and in the sidecar beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chroma_core.errors import PictureError
+from chroma_core.pictures.exif_history import record_of_exif
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.provenance import record_of
 from chroma_core.pictures.read import read_picture
@@ -26,7 +27,7 @@ class Inspection:
         The file as named.
     made_by : dict or None
         What made it, see `chroma_core.provenance.provenance_record`; None where nothing says so.
-    source : {"xmp", "sidecar", ""}
+    source : {"xmp", "exif", "sidecar", ""}
         Where that stands.
     sidecar : dict or None
         The whole sidecar.
@@ -56,7 +57,7 @@ def inspect_file(
 ) -> Inspection:
     """Return what a result, or a sidecar, says of how it was made.
 
-    The XMP of a picture comes first: it cannot be separated from it as easily.
+    The metadata of a picture come first: they cannot be separated from it as easily.
 
     Parameters
     ----------
@@ -90,6 +91,9 @@ def inspect_file(
     told = read_sidecar(sidecar_path(file))
     made_by = record_of(picture.xmp)
     source = "xmp" if made_by is not None else ""
+    if made_by is None:
+        made_by = record_of_exif(picture.exif)
+        source = "exif" if made_by is not None else ""
     if made_by is None and told is not None:
         made_by, source = told["made_by"], "sidecar"
     unchanged = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +11,9 @@ import numpy as np
 
 from chroma_core.color.lab import rgb_to_lab
 from chroma_core.errors import OptionError
+from chroma_core.pictures.carried import CARRIES
 from chroma_core.pictures.exif import xmp_upright
+from chroma_core.pictures.exif_history import IMAGE_HISTORY, history_without_note
 from chroma_core.pictures.ifd import Value, parse_exif
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.pages import Pages, open_pages
@@ -29,15 +30,6 @@ LOSSY = (30.0, 2.0)
 """The same for JPEG, WebP and AVIF: at JPEG quality 75 up to 21 and 1.5 were measured."""
 
 _LOSSY = frozenset({"jpeg", "webp", "avif"})
-_CARRIES = {
-    "exif": frozenset({"png", "tiff", "jpeg", "webp", "avif"}),
-    "xmp": frozenset({"png", "tiff", "jpeg", "webp", "avif"}),
-    "iptc": frozenset({"tiff", "jpeg"}),
-    "dpi": frozenset({"png", "tiff", "jpeg", "bmp"}),
-    "alpha": frozenset({"png", "tiff", "webp", "avif"}),
-}
-"""Formats that hold each of these; a result in another one cannot have kept it."""
-
 _STORAGE = frozenset({256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 282, 283, 284, 296, 317})
 _STORAGE |= {338, 339, 513, 514, 34665, 34853, 40961, 40962, 40963, 700, 33723, 34675, 34377, 50341}
 """Tags that say how pixels are stored, or where things lie; resolution is compared by itself."""
@@ -267,7 +259,7 @@ def _dpi(before: Picture, after: Picture) -> Check | None:
 
 
 def _exif(before: Picture, after: Picture) -> Check | None:
-    told = _tags(before.exif)
+    told = {tag: value for tag, value in _tags(before.exif).items() if value[1]}
     if not told:
         return None
     kept = _tags(after.exif)
@@ -287,7 +279,9 @@ def _tags(exif: bytes) -> dict[tuple[str, int], tuple[int, bytes]]:
     found: dict[tuple[str, int], tuple[int, bytes]] = {}
     for place, directory in zip(("picture", "exif", "gps"), directories, strict=True):
         for tag, value in directory.items():
-            if place == "gps" or tag not in _STORAGE:
+            if place == "exif" and tag == IMAGE_HISTORY:
+                found[place, tag] = (value.type, history_without_note(value.data))
+            elif place == "gps" or tag not in _STORAGE:
                 found[place, tag] = (value.type, _little(value, order))
     return found
 
@@ -323,7 +317,6 @@ def _iptc(before: Picture, after: Picture) -> Check | None:
 
 def _gone(name: str, after: Picture, story: str) -> Check:
     """Return the check of something that is not there any more, with the reason if it is clear."""
-    formats: Mapping[str, frozenset[str]] = _CARRIES
-    if after.format not in formats[name]:
+    if after.format not in CARRIES[name]:
         story += f"; {after.format or 'the format'} holds none"
     return Check(name=name, kept=False, story=story)

@@ -19,6 +19,7 @@ from chroma_core.pictures.atomic import (
     write_bytes_atomically,
     writing_atomically,
 )
+from chroma_core.pictures.carried import room
 from chroma_core.pictures.exif import exif_upright, xmp_upright
 from chroma_core.pictures.names import FORMATS, format_of_suffix
 from chroma_core.pictures.picture import Picture, to_codes, to_depth
@@ -65,7 +66,7 @@ def write_picture(
     overwrite : {"never", "always"}, optional
         Whether a file that exists may be replaced.
     note : str, optional
-        What made the picture, for its XMP.
+        What made the picture, for its XMP and EXIF.
 
     Raises
     ------
@@ -107,8 +108,8 @@ def write_pages(
     Parameters
     ----------
     pages : iterable of (Picture, str or None)
-        The pages, each with its own depth and metadata, and with what made it, for its XMP. What
-        the iterable raises leaves no file.
+        The pages, each with its own depth and metadata, and with what made it, for its XMP and
+        EXIF. What the iterable raises leaves no file.
     path : path
         Where to.
     depth : int, optional
@@ -142,6 +143,7 @@ def write_pages(
 
 def _ready(picture: Picture, format: str, depth: int | None, note: str | None) -> Picture:
     """Return a picture as its file shall hold it: depth, orientation, what made it."""
+    from chroma_core.pictures.exif_history import exif_with_note
     from chroma_core.pictures.provenance import with_note
 
     bits = _bits(picture, format, depth)
@@ -153,7 +155,15 @@ def _ready(picture: Picture, format: str, depth: int | None, note: str | None) -
         exif=exif_upright(picture.exif, turned=False),
         xmp=xmp_upright(picture.xmp),
     )
-    return replace(ready, xmp=with_note(ready.xmp, note)) if note else ready
+    if not note:
+        return ready
+    exif, xmp = exif_with_note(ready.exif, note), with_note(ready.xmp, note)
+    # What the user's camera and programs said is worth more than our note.
+    return replace(
+        ready,
+        exif=exif if len(exif) <= room(format, "exif") else ready.exif,
+        xmp=xmp if len(xmp) <= room(format, "xmp") else ready.xmp,
+    )
 
 
 def _whole(picture: Picture | PixelArray, like: Picture | None) -> Picture:

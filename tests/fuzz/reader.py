@@ -18,7 +18,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["chroma_core.pictures", "tifffile"]):
-    from chroma_core.pictures import decode, encode, provenance
+    from chroma_core.pictures import decode, encode, exif_history, provenance
 
 import numpy as np
 
@@ -48,8 +48,13 @@ def read(data: bytes) -> None:
     try:
         picture = decode.decode_picture(data, LIMITS, reading=READINGS[choice % len(READINGS)])
         check(picture)
-        noted = replace(picture, xmp=provenance.with_note(picture.xmp, "{}"))
+        said_in = {
+            "xmp": provenance.with_note(picture.xmp, "{}"),
+            "exif": exif_history.exif_with_note(picture.exif, "{}"),
+        }
+        noted = replace(picture, **said_in)
         provenance.record_of(noted.xmp)
+        exif_history.record_of_exif(noted.exif)
         form = WRITTEN[choice // 7 % len(WRITTEN)]
         if form != "jpeg" or picture.pixels.dtype == np.uint8:
             encode.encode_picture(noted, form, None)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from chroma_core.demo import demo_photographs
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.provenance import with_note
+from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_pages, write_picture
 from chroma_core.version import VERSION
 
@@ -221,3 +223,17 @@ def test_each_page_of_a_book_says_what_made_it(chroma, gray, tmp_path, refused):
         f"chroma: warning: {path}: it has more than one page: only the first is used\n"
     )
     refused(chroma("inspect", path, "--page", "3"), 65, "no page 3")
+
+
+def test_where_xmp_was_cut_off_exif_still_tells(chroma, photo, tiny_model, tmp_path):
+    first, stripped, again = (tmp_path / f"{name}.png" for name in ("first", "stripped", "again"))
+    chroma("run", photo, "-o", first, "--model", tiny_model)
+    result = read_picture(first)
+    write_picture(replace(result, xmp=b""), stripped)
+
+    told = chroma("inspect", stripped, "--json").json[0]
+
+    assert told["source"] == "exif"
+    assert told["made_by"] == chroma("inspect", first, "--json").json[0]["made_by"]
+    assert chroma("run", "--from", stripped, photo, "-o", again, "--model", tiny_model).status == 0
+    assert again.read_bytes() == first.read_bytes()

@@ -14,6 +14,7 @@ from chroma_core.batch.color import Coloring, color_stream
 from chroma_core.cli.program import run_program
 from chroma_core.errors import PictureError
 from chroma_core.pictures.inspect import inspect_file
+from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 
@@ -112,6 +113,16 @@ def test_what_is_to_be_said_of_a_file_goes_to_stderr_and_the_picture_to_stdout(s
     assert err.startswith(f"chroma: warning: {sepia}: ".encode())
     assert b"the tint is replaced" in err
     assert read_picture(out).pixels.shape == (90, 120, 3)
+
+
+def test_metadata_that_a_piped_result_cannot_hold_are_told(chroma, gray, tmp_path, waiting):
+    scan = write_picture(Picture(pixels=gray, iptc=b"\x1c\x02\x78\0\4text"), tmp_path / "scan.tif")
+    waiting("file", scan.read_bytes())
+
+    outcome = chroma("run", "-", "-o", tmp_path / "out.ppm", *PLAIN)
+
+    said = "its IPTC is left out, ppm holds none of it"
+    assert outcome.err == f"chroma: warning: standard input: {said}\n"
 
 
 def test_what_is_to_be_said_of_a_piped_picture_names_standard_input(

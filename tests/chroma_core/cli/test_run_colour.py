@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chroma_core.api import colorize
+from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 
@@ -89,3 +90,16 @@ def test_a_picture_left_alone_has_no_line_on_stdout(chroma, mixed, tmp_path):
     assert (outcome.status, outcome.out) == (0, "")
     assert "it is in colour already, and has no result" in outcome.err
     assert not (tmp_path / "o.png").exists()
+
+
+def test_metadata_that_a_result_cannot_hold_are_told(chroma, gray, tmp_path):
+    picture = Picture(pixels=gray, iptc=b"\x1c\x02\x78\0\4text")
+    scan = write_picture(picture, tmp_path / "scan.tif")
+
+    kept = chroma("run", scan, "-o", tmp_path / "kept.tif", *PLAIN)
+    lost = chroma("run", scan, "-o", tmp_path / "lost.png", *PLAIN)
+
+    assert (kept.status, lost.status) == (0, 0)
+    assert "warning" not in kept.err
+    told = [line for line in lost.err.splitlines() if "warning" in line]
+    assert told == [f"chroma: warning: {scan}: its IPTC is left out, png holds none of it"]
