@@ -10,7 +10,7 @@ import contextlib
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,8 +22,11 @@ from chroma_core.pictures.names import (
     comparable_name,
     format_of_suffix,
     is_earlier_result,
+    output_format,
     output_path,
 )
+from chroma_core.pictures.sidecar import SIDECAR_SUFFIX
+from chroma_core.pictures.source import picture_format
 
 __all__ = ["Collisions", "Job", "OverwriteRule", "find_pictures", "no_room_for_pages", "plan"]
 
@@ -47,6 +50,8 @@ _NOT_READ = frozenset(
         ".raf",
         ".orf",
         ".rw2",
+        *(".3fr", ".dcr", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nrw"),
+        *(".pef", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
         ".exr",
         ".hdr",
         ".jxl",
@@ -85,6 +90,7 @@ def plan(
     collisions: Collisions = "refuse",
     follow_links: bool = False,
     all_pages: bool = False,
+    passed_over: Callable[[Path], None] | None = None,
 ) -> list[Job]:
     """Return what is to be done, in a fixed order, with every output's name.
 
@@ -108,6 +114,8 @@ def plan(
         Whether a recursive scan enters folders that are symbolic links.
     all_pages : bool, optional
         Whether every page of a TIFF shall be in its result, which is a TIFF then.
+    passed_over : callable, optional
+        Called with every file of a folder that neither is a picture nor is named like one.
 
     Raises
     ------
@@ -124,8 +132,11 @@ def plan(
     else:
         jobs = []
         for given in inputs:
-            for found, below in _expand(given, recursive, suffix, follow_links, output):
-                target = output_path(found, output, suffix, format, below=below)
+            for found, below in _expand(
+                given, recursive, suffix, follow_links, output, passed_over
+            ):
+                wanted = format or _format_of_unnamed(found)
+                target = output_path(found, output, suffix, wanted, below=below)
                 jobs.append(Job(input=found, output=target))
     jobs = _without_repeats(jobs)
     if all_pages:
@@ -149,19 +160,31 @@ def find_pictures(
     recursive: bool = False,
     suffix: str = RESULT_SUFFIX,
     follow_links: bool = False,
+    passed_over: Callable[[Path], None] | None = None,
 ) -> Iterator[Path]:
-    """Yield what has a picture's name in a folder, sorted; earlier results are left out.
+    """Yield what is a picture or has a picture's name, sorted; earlier results are left out.
 
     Pipes, broken links and the like are yielded too if they have such a name: reading them says
-    what they are, and nothing that looks like a picture is passed over in silence.
+    what they are, and nothing that looks like a picture is passed over in silence. Of other files
+    the first bytes tell; hidden ones, and sidecars of results, are left alone.
+
+    Parameters
+    ----------
+    folder, recursive, suffix, follow_links, passed_over
+        See `plan`.
     """
-    yield from _scan(Path(folder), recursive, suffix, follow_links, set())
+    seen: set[tuple[int, int]] = set()
+    for path, is_picture in _scan(Path(folder), recursive, suffix, follow_links, seen):
+        if is_picture:
+            yield path
+        elif passed_over is not None:
+            passed_over(path)
 
 
 def _scan(
     folder: Path, recursive: bool, suffix: str, follow_links: bool, seen: set[tuple[int, int]]
-) -> Iterator[Path]:
-    """Yield pictures of one folder, then of those in it."""
+) -> Iterator[tuple[Path, bool]]:
+    """Yield files of one folder, then of those in it, each with whether it is a picture."""
     try:
         status = os.stat(folder)
         with os.scandir(folder) as entries:
@@ -178,10 +201,13 @@ def _scan(
         if _entry_is_folder(entry, follow_links):
             folders.append(folder / entry.name)
             continue
+        path = folder / entry.name
         extension = os.path.splitext(entry.name)[1].lower()
-        named = extension in PICTURE_SUFFIXES or extension in _NOT_READ
-        if named and not is_earlier_result(entry.name, suffix):
-            yield folder / entry.name
+        if extension in PICTURE_SUFFIXES or extension in _NOT_READ:
+            if not is_earlier_result(entry.name, suffix):
+                yield path, True
+        elif not entry.name.startswith(".") and not entry.name.endswith(SIDECAR_SUFFIX):
+            yield path, picture_format(path) is not None
     if recursive:
         for inner in folders:
             yield from _scan(inner, recursive, suffix, follow_links, seen)
@@ -203,21 +229,23 @@ def _expand(
     suffix: str,
     follow_links: bool,
     output: str | os.PathLike[str] | None,
+    passed_over: Callable[[Path], None] | None,
 ) -> list[tuple[Path, Path]]:
     """Return the pictures that one argument stands for, with the folders between."""
     if _is_folder(given):
         folder = Path(given)
         skipped = Path(os.path.realpath(output)) if output is not None else None
         found = []
-        for path in find_pictures(
-            folder, recursive=recursive, suffix=suffix, follow_links=follow_links
-        ):
+        for path, is_picture in _scan(folder, recursive, suffix, follow_links, set()):
             # Results of an earlier run in a folder below the scanned one are no inputs either.
             place = Path(os.path.realpath(path.parent))
             inside = skipped is not None and skipped in (place, *place.parents)
             if inside and skipped != Path(os.path.realpath(folder)):
                 continue
-            found.append((path, path.parent.relative_to(folder)))
+            if is_picture:
+                found.append((path, path.parent.relative_to(folder)))
+            elif passed_over is not None:
+                passed_over(path)
         if not found:
             raise PictureError(
                 "there are no pictures in this folder",
@@ -233,6 +261,14 @@ def _expand(
             raise PictureError("no picture fits this pattern", kind="no-input", path=str(given))
         return [(path, Path()) for path in files]
     return [(Path(given), Path())]
+
+
+def _format_of_unnamed(path: Path) -> str | None:
+    """Return the format of a result whose picture's name tells none."""
+    if path.suffix.lower() in PICTURE_SUFFIXES or path.suffix.lower() in _NOT_READ:
+        return None
+    found = picture_format(path)
+    return None if found is None else output_format(found)
 
 
 def _is_folder(path: str | os.PathLike[str]) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chroma_core.batch.run import Result
     from chroma_core.pictures.atomic import Overwrite
 
-__all__ = ["name_stages", "reporting", "tell"]
+__all__ = ["name_others", "name_stages", "reporting", "tell"]
 
 
 def tell(result: Result, *, quiet: bool, json: bool) -> None:
@@ -63,6 +63,12 @@ def name_stages(coloring: Coloring) -> None:
     refiners = ",".join(stage["name"] for stage in made_by["refiners"]) or "none"
     model = f"model {made_by['model']}: " if "model" in made_by else ""
     print(f"chroma: {model}{names} > {made_by['regressor']['name']} > {refiners}", file=sys.stderr)
+
+
+def name_others(count: int) -> None:
+    """Say on stderr how many files were no pictures."""
+    files = "1 other file is no picture" if count == 1 else f"{count:,} other files are no pictures"
+    print(f"chroma: {files}", file=sys.stderr)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from chroma_core.cli.choices import (
 )
 from chroma_core.cli.output import print_json, say, showing_progress, warn
 from chroma_core.cli.reading import Nan, Page, Range, Salvage, nan_of, page_of, range_of
-from chroma_core.cli.results import name_stages, reporting, tell
+from chroma_core.cli.results import name_others, name_stages, reporting, tell
 
 if TYPE_CHECKING:
     from chroma_core.batch.color import Coloring
@@ -301,9 +301,11 @@ def _run_pictures(
         for warning in color_stream(coloring, Path(pictures[0]), None):
             warn(f"{pictures[0]}: {warning}")
         return
+    others: list[Path] = []
     jobs = plan(
         pictures,
         output,
+        passed_over=others.append,
         recursive=recursive,
         format=coloring.format,
         suffix=suffix,
@@ -338,9 +340,12 @@ def _run_pictures(
                 failed.append(result)
     if len(failed) < len(jobs) and not (quiet or json):
         name_stages(coloring)
+    if others and not (quiet or json):
+        name_others(len(others))
     if json:
         made = len(jobs) - len(failed)
-        print_json({"summary": {"pictures": len(jobs), "ok": made, "failed": len(failed)}})
+        counts = {"pictures": len(jobs), "ok": made, "failed": len(failed), "others": len(others)}
+        print_json({"summary": counts})
     if failed:
         kinds = {result.error.exit_status for result in failed if result.error}
         alike = single or (len(failed) == len(jobs) and len(kinds) == 1)

@@ -118,7 +118,9 @@ def output_path(
     """
     source = Path(input)
     extension = _extension(source, format)
-    stem = source.name if source.suffix == "" else source.name[: -len(source.suffix)]
+    # Only a picture's extension is taken off: ``scan.001`` and ``scan.002`` are two pictures.
+    named = source.suffix.lower() in PICTURE_SUFFIXES
+    stem = source.name[: -len(source.suffix)] if named else source.name
     if folder is None:
         return source.parent / _fitting(stem, suffix + extension)
     middle = Path(below)

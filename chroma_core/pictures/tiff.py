@@ -21,7 +21,7 @@ from chroma_core.pictures.ifd import Value, exif_of_tiff, raw_directory
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.reading import PLAIN, Reading
 from chroma_core.pictures.stored import Stored, cut_short, drop_large, spoilt
-from chroma_core.pictures.tiff_checks import check_page, judge_jpeg
+from chroma_core.pictures.tiff_checks import check_page, judge_jpeg, refuse_stand_in
 from chroma_core.pictures.tiff_pages import Layout, directory_of_page, read_layout
 from chroma_core.pictures.tiff_salvage import salvaged_samples
 from chroma_core.pictures.tiff_samples import interpret
@@ -29,6 +29,7 @@ from chroma_core.pictures.tiff_samples import interpret
 __all__ = ["read_tiff"]
 
 _LOCK = threading.Lock()
+_PREVIEW_OR_MASK = 5
 
 
 def read_tiff(data: bytes, limits: Limits, reading: Reading = PLAIN) -> Stored:
@@ -66,6 +67,8 @@ def _read_page(
                     page, others = _choose_page(tiff, limits)
                 else:
                     page = tiff.pages.get(place, validate=False, aspage=True)
+                if int(page.subfiletype) & _PREVIEW_OR_MASK:
+                    refuse_stand_in(page)
                 check_page(page, len(data), limits, salvage=reading.salvage)
                 samples, missing = _samples(page, data, salvage=reading.salvage)
                 stored = interpret(page, samples, reading)
@@ -124,7 +127,7 @@ def _choose_page(tiff: Any, limits: Limits) -> tuple[Any, bool]:
             if kept is not None:
                 break
             raise
-        if int(page.subfiletype) & 5:
+        if int(page.subfiletype) & _PREVIEW_OR_MASK:
             continue
         if kept is not None:
             return kept, True

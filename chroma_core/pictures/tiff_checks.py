@@ -9,7 +9,14 @@ from chroma_core.pictures.jpeg import judge_scan
 from chroma_core.pictures.limits import Limits
 from chroma_core.pictures.stored import check_size, cut_short, spoilt
 
-__all__ = ["CHANNELS", "check_page", "judge_jpeg", "judge_jpeg_segment", "not_read"]
+__all__ = [
+    "CHANNELS",
+    "check_page",
+    "judge_jpeg",
+    "judge_jpeg_segment",
+    "not_read",
+    "refuse_stand_in",
+]
 
 _CODECS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000}
 """None, fax (2, 3, 4), LZW, JPEG, deflate, PackBits, LZMA, Zstandard."""
@@ -19,7 +26,8 @@ _CODEC_NAMES = {6: "old JPEG", 34712: "JPEG 2000", 34887: "LERC", 50001: "WebP",
 CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3, 9: 3}
 """Channels of each photometric interpretation, alpha left out."""
 
-_CMYK, _INK_SET = 5, 332
+_CMYK, _INK_SET, _SUB_DIRECTORIES = 5, 332, 330
+_DEVELOP = "develop it first"
 
 _RAW = {32803: "raw data of a camera (CFA)", 34892: "raw data of a camera (LinearRaw)"}
 
@@ -48,7 +56,7 @@ def check_page(page: Any, size: int, limits: Limits, *, salvage: bool = False) -
     check_size(width, height, 1, limits)
     photometric = int(page.photometric) if page.photometric is not None else 1
     if photometric in _RAW:
-        raise not_read(_RAW[photometric], "develop it first")
+        raise not_read(_RAW[photometric], _DEVELOP)
     if photometric == _CMYK and _ink_set(page) != 1:
         raise not_read("inks other than CMYK", "convert it to RGB")
     if photometric not in CHANNELS:
@@ -67,6 +75,12 @@ def check_page(page: Any, size: int, limits: Limits, *, salvage: bool = False) -
     if int(page.imagedepth or 1) != 1:
         raise not_read("a volume", "save its slices one by one")
     _check_segments(page, size, channels * int(bits), salvage)
+
+
+def refuse_stand_in(page: Any) -> None:
+    """Refuse a preview whose picture lies in a directory below it, as cameras write raw files."""
+    if page.tags.get(_SUB_DIRECTORIES) is not None:
+        raise not_read("nothing but a preview at its top (the raw file of a camera?)", _DEVELOP)
 
 
 def _ink_set(page: Any) -> int:

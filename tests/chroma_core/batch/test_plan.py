@@ -65,6 +65,47 @@ def test_what_looks_like_a_picture_is_not_passed_over(tmp_path):
     assert len(plan([tmp_path], tmp_path / "out")) == 5
 
 
+def test_what_is_a_picture_counts_whatever_its_name(tmp_path):
+    """JPEG, PNG and PPM by their first bytes; text that begins like one is text."""
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    contents = {
+        "IMG_0001": b"\xff\xd8\xff\xe0",
+        "scan.001": b"\x89PNG\r\n\x1a\n",
+        "scan.002": b"P5\n# a comment\n3 4\n255\n",
+        "anim.old": b"GIF89a",
+        "deep/page": b"II*\0",
+        "P1.txt": b"P1 is the first picture of 12 or 13",
+        "half": b"\xff\xd8",
+        "notes.txt": b"words",
+        "empty": b"",
+        "sound.wav": b"RIFF....WAVE",
+        ".hidden": b"\x89PNG\r\n\x1a\n",
+        "a.png.chroma.json": b"{}",
+    }
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    os.mkfifo(folder / "pipe")
+    (folder / "nowhere").symlink_to(folder / "gone")
+    others = []
+
+    jobs = plan([folder], tmp_path / "out", recursive=True, passed_over=others.append)
+
+    assert {job.input.name: job.output.name for job in jobs} == {
+        "IMG_0001": "IMG_0001.jpg",
+        "anim.old": "anim.old.png",
+        "page": "page.tif",
+        "scan.001": "scan.001.png",
+        "scan.002": "scan.002.ppm",
+    }
+    assert {path.name for path in others} == {
+        *("P1.txt", "half", "notes.txt", "empty", "sound.wav", "pipe", "nowhere")
+    }
+    assert set(find_pictures(folder, recursive=True)) == {job.input for job in jobs}
+    assert outputs(plan([folder], tmp_path / "out", format="webp"))[0] == "IMG_0001.webp"
+    assert outputs(plan([folder / "IMG_0001"])) == ["IMG_0001.color.jpg"]
+
+
 def test_links_in_circles_end(tmp_path):
     make(tmp_path, "in/a.png", "in/x/b.png")
     (tmp_path / "in/x/back").symlink_to(tmp_path / "in")

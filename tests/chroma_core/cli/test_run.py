@@ -120,6 +120,7 @@ def test_quiet_prints_nothing(chroma, photo, tmp_path):
 
 def test_programs_get_one_json_object_a_picture_and_a_summary(chroma, scans, tmp_path):
     (scans / "bad.png").write_bytes(b"")
+    (scans / "notes.txt").write_text("two pictures of our house")
 
     outcome = chroma("run", scans, "-o", tmp_path / "out", "--json", *PLAIN)
 
@@ -138,7 +139,7 @@ def test_programs_get_one_json_object_a_picture_and_a_summary(chroma, scans, tmp
         None,
     )
     assert bad["message"]
-    assert last == {"summary": {"pictures": 3, "ok": 2, "failed": 1}}
+    assert last == {"summary": {"pictures": 3, "ok": 2, "failed": 1, "others": 1}}
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(chroma, scans, tmp_path):
@@ -163,6 +164,22 @@ def test_a_folder_is_coloured_into_another_with_names_kept(chroma, scans, tmp_pa
     assert outcome.status == 0
     assert names(tmp_path / "out") == ["a.png", "b.jpg"]
     assert names(scans) == ["a.png", "b.jpg", "deeper"]
+
+
+def test_other_files_are_counted_and_not_failed(chroma, scans, tmp_path):
+    shutil.copy(scans / "a.png", scans / "scan.001")
+    (scans / "notes.txt").write_text("two pictures of our house")
+    (scans / "a.wav").write_bytes(b"RIFF....WAVEfmt ")
+
+    outcome = chroma("run", scans, "-o", tmp_path / "out", *PLAIN)
+
+    assert outcome.status == 0, outcome.err
+    assert names(tmp_path / "out") == ["a.png", "b.jpg", "scan.001.png"]
+    assert "chroma: 2 other files are no pictures\n" in outcome.err
+    (scans / "a.wav").unlink()
+    again = chroma("run", scans, "-o", tmp_path / "out", *PLAIN)
+    assert "chroma: 1 other file is no picture\n" in again.err
+    assert "other" not in chroma("run", scans, "-o", tmp_path / "out", "--quiet", *PLAIN).err
 
 
 def test_folders_of_folders_keep_their_shape(chroma, scans, tmp_path):

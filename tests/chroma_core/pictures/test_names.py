@@ -34,6 +34,8 @@ names = st.text(
         ("scan.pgm", "out", None, "out/scan.ppm"),
         ("scan.jp2", "out", None, "out/scan.png"),
         ("scan", "out", None, "out/scan.png"),
+        ("scan.001", "out", None, "out/scan.001.png"),
+        ("2. May 1931", "out", "tiff", "out/2. May 1931.tif"),
         ("photo.jpg", "out", "tiff", "out/photo.tif"),
         ("photo.tiff", "out", "tiff", "out/photo.tiff"),
         (".hidden", "out", None, "out/.hidden.png"),

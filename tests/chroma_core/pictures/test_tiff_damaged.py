@@ -211,6 +211,18 @@ def test_where_all_pages_are_previews_the_first_is_the_picture():
         assert picture.warnings == ()
 
 
+def test_a_preview_does_not_stand_in_for_the_raw_picture_below_it():
+    """NEF and DNG: the first directory is a preview, tag 330 leads to what the camera saw."""
+    below = gray(t254=(LONG, [1]), t330=(LONG, [8]))
+
+    for page in (None, 1):
+        error = refusal(below, page=page)
+        assert error.kind == "unsupported"
+        assert "a preview" in error.what
+        assert "develop" in error.hint
+    np.testing.assert_array_equal(read_picture(gray(t330=(LONG, [8]))).pixels, GRAY_CODES)
+
+
 def test_no_more_pages_are_looked_at_than_allowed():
     """The second page is the picture, but only one may be looked at: then the preview must do."""
     data = pages(1, 0, 0)
