@@ -35,6 +35,25 @@ def test_curves_are_drawn_in_two_colours():
         assert (pixels == color).all(axis=1).sum() > 100
 
 
+def test_log_losses_have_axes_of_their_own():
+    pytest.importorskip("matplotlib")
+    history = [
+        {"epoch": float(n), "loss": 5.0 - n, "validation_loss": 5.5 - n, "error_a": 0.9}
+        for n in range(1, 4)
+    ]
+    with Image.open(io.BytesIO(curves_png(history))) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    left, right = np.hsplit(pixels.astype(int), 2)
+
+    def painted(part, color):
+        return (part.reshape(-1, 3) == color).all(axis=1).sum()
+
+    assert painted(left, [0xB5, 0x30, 0x6E]) > 100
+    assert painted(right, [0xB5, 0x30, 0x6E]) == 0
+    # Both log losses are drawn dark; so is nothing else that is 2 px thick on the left.
+    assert painted(right, [0x30, 0x30, 0x30]) > 100
+
+
 def test_an_empty_history_is_an_empty_drawing():
     pytest.importorskip("matplotlib")
     with Image.open(io.BytesIO(curves_png(()))) as opened:
