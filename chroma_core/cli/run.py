@@ -327,6 +327,7 @@ def _run_pictures(
     # A wrong name or option is told once, before any picture is touched.
     coloring.prepare()
     failed: list[Result] = []
+    done = 0
     with (
         reporting(report, coloring.overwrite) as note,
         showing_progress("colouring", quiet=quiet or json or single) as progress,
@@ -338,18 +339,24 @@ def _run_pictures(
             note(result)
             if result.status == "failed":
                 failed.append(result)
-    if len(failed) < len(jobs) and not (quiet or json):
+    if len(failed) < done and not (quiet or json):
         name_stages(coloring)
     if others and not (quiet or json):
         name_others(len(others))
     if json:
-        made = len(jobs) - len(failed)
-        counts = {"pictures": len(jobs), "ok": made, "failed": len(failed), "others": len(others)}
-        print_json({"summary": counts})
+        counts = {"pictures": len(jobs), "ok": done - len(failed), "failed": len(failed)}
+        print_json({"summary": {**counts, "left": len(jobs) - done, "others": len(others)}})
     if failed:
-        kinds = {result.error.exit_status for result in failed if result.error}
-        alike = single or (len(failed) == len(jobs) and len(kinds) == 1)
-        raise typer.Exit(kinds.pop() if alike else 1)
+        raise typer.Exit(_status(failed, done, len(jobs)))
+
+
+def _status(failed: list[Result], done: int, pictures: int) -> int:
+    """Return what a run ends with in which pictures failed."""
+    statuses = [result.error.exit_status for result in failed if result.error]
+    stopped = done < pictures
+    alike = len(failed) == done and len(set(statuses)) == 1
+    # What stopped a batch, such as a full disk, is what the caller has to mend.
+    return statuses[-1] if stopped or alike else 1
 
 
 def _run_stream(coloring: Coloring, data: bytes, output: str) -> None:
