@@ -20,7 +20,7 @@ from chroma_core.errors import PictureError
 from chroma_core.pictures.atomic import sync_folder, write_error
 from chroma_core.pictures.parts import remove_leftovers
 
-__all__ = ["JOURNAL_NAME", "Journal", "journal_folder", "open_journal"]
+__all__ = ["JOURNAL_NAME", "Journal", "already_made", "journal_folder", "open_journal"]
 
 JOURNAL_NAME = ".chroma-journal.jsonl"
 
@@ -59,9 +59,8 @@ class Journal:
             **_identity(job.input, "input_"),
             **facts,
         }
-        if status == "ok" and "sha256" not in facts:
-            with contextlib.suppress(OSError), open(job.output, "rb") as file:
-                line["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        if status == "ok" and "sha256" not in facts and (digest := _sha256(job.output)):
+            line["sha256"] = digest
         self._append(line)
         self._known[line["output"]] = line
 
@@ -142,13 +141,50 @@ def open_journal(folder: Path, settings: str) -> Iterator[Journal]:
     try:
         _lock(descriptor, folder)
         remove_leftovers(folder)
-        digest = hashlib.sha256(settings.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        journal = Journal(folder, descriptor, digest)
+        journal = Journal(folder, descriptor, _digest(settings))
         journal.begin()
         yield journal
         sync_folder(folder)
     finally:
         os.close(descriptor)
+
+
+def already_made(job: Job, settings: str) -> bool:
+    """Return whether the journal beside a result says that it is what this run would make.
+
+    Parameters
+    ----------
+    job : Job
+        One picture, and its result that is there.
+    settings : str
+        Text of how pictures are made.
+    """
+    try:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        descriptor = os.open(job.output.parent / JOURNAL_NAME, flags)
+    except OSError:
+        return False
+    try:
+        lines = [line for line in _lines(descriptor) if line.get("output") == job.output.name]
+    finally:
+        os.close(descriptor)
+    now = {"status": "ok", "settings": _digest(settings), **_identity(job.input, "input_")}
+    now["sha256"] = _sha256(job.output)
+    return bool(lines) and all(lines[-1].get(key) == value for key, value in now.items())
+
+
+def _digest(settings: str) -> str:
+    """Return a short digest of text."""
+    return hashlib.sha256(settings.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; nothing where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _lock(descriptor: int, folder: Path) -> None:

@@ -123,8 +123,7 @@ def plan(
         If all pages are wanted, and a result is of a format that holds one picture.
     PictureError
         ``no-input`` if there is nothing, ``collision`` if two inputs have one output (both are
-        named), ``is-input`` if an output is one of the inputs, ``exists`` if a single picture's
-        output is there already.
+        named), ``is-input`` if an output is one of the inputs.
     """
     single = len(inputs) == 1 and not _is_folder(inputs[0]) and not _is_pattern(inputs[0])
     if single and output is not None and not _means_folder(output):
@@ -144,13 +143,6 @@ def plan(
     jobs = _apart(jobs, collisions)
     _refuse_inputs_as_outputs(jobs)
     jobs = [replace(job, exists=_stays(job, overwrite)) for job in jobs]
-    if single and jobs[0].exists and overwrite == "never":
-        raise PictureError(
-            "the output is there already",
-            kind="exists",
-            path=str(jobs[0].output),
-            hint="choose another name, or --overwrite always",
-        )
     return jobs
 
 

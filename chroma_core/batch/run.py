@@ -17,7 +17,7 @@ from chroma_core.errors import ChromaError, OptionError, PictureError
 from chroma_core.pictures.atomic import FULL_HINT, write_error
 from chroma_core.pictures.parts import remove_leftovers
 
-__all__ = ["Done", "Result", "Work", "attempt", "run_batch"]
+__all__ = ["Done", "Result", "Work", "attempt", "run_batch", "settings_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def run_batch(
     with contextlib.ExitStack() as stack:
         kept = None
         if folder is not None:
-            kept = stack.enter_context(open_journal(folder, _settings(work)))
+            kept = stack.enter_context(open_journal(folder, settings_of(work)))
         else:
             for beside in dict.fromkeys(job.output.parent for job in jobs):
                 remove_leftovers(beside)
@@ -255,7 +255,7 @@ def _from_environment(variable: str, default: float) -> float:
     return value
 
 
-def _settings(work: Work) -> str:
+def settings_of(work: Work) -> str:
     """Return text of how pictures are made: the fields of a dataclass, or its name."""
     if dataclasses.is_dataclass(work) and not isinstance(work, type):
         fields = {item.name: getattr(work, item.name) for item in dataclasses.fields(work)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib
 import json
 import os
@@ -131,7 +132,10 @@ class Supervisor:
             self._remove(worker)
             if task is not None:
                 index, job, tries = task
-                if tries < self._retries:
+                if worker.fresh and os.path.lexists(job.output):
+                    # A result has its name only when it is whole; tried again it would be refused.
+                    yield Answer(index, None, _made_before_death(job), seconds)
+                elif tries < self._retries:
                     waiting.append((index, job, tries + 1))
                 else:
                     yield _failure(index, _died(code), seconds)
@@ -188,6 +192,7 @@ class _Worker:
         self.into: IO[bytes] = self.process.stdin
         self.out: IO[bytes] = self.process.stdout
         self.task: tuple[int, Job, int] | None = None
+        self.fresh = False
         self.began = time.monotonic()
         self._rest = b""
         self._say(text)
@@ -195,6 +200,7 @@ class _Worker:
     def give(self, index: int, job: Job, tries: int) -> None:
         """Hand over a job."""
         self.task, self.began = (index, job, tries), time.monotonic()
+        self.fresh = not os.path.lexists(job.output)
         paths = {"input": os.fspath(job.input), "output": os.fspath(job.output)}
         self._say(json.dumps(paths, ensure_ascii=True))
 
@@ -268,6 +274,15 @@ def _answer(index: int, line: dict[str, Any]) -> Answer:
 def _failure(index: int, error: PictureError, seconds: float) -> Answer:
     """Return the answer of a worker that can give none."""
     return Answer(index, error, Done(), seconds)
+
+
+def _made_before_death(job: Job) -> Done:
+    """Return what is known of a result whose worker died before it could tell of it."""
+    said = "its worker died when the result was written; what belongs beside it may be missing"
+    digest = ""
+    with contextlib.suppress(OSError), open(job.output, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Done(warnings=(said,), sha256=digest)
 
 
 def _died(code: int) -> PictureError:

@@ -140,7 +140,12 @@ def command(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into folders of folders.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="With -r: enter folders that are links, too.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, envvar="CHROMA_WORKERS", help="Processes.")
+    ] = 1,
     collisions: Annotated[
         CollisionRule, typer.Option(help="a.jpg and a.png with --format png: a.jpg.png, or refuse.")
     ] = CollisionRule.refuse,
@@ -223,6 +228,7 @@ def command(
         collisions=collisions.value,
         timeout=timeout,
         recursive=recursive,
+        follow_links=follow_links,
         workers=workers,
         dry_run=dry_run,
         quiet=quiet,
@@ -285,6 +291,7 @@ def _run_pictures(
     collisions: Collisions,
     timeout: float | None,
     recursive: bool,
+    follow_links: bool,
     workers: int,
     dry_run: bool,
     quiet: bool,
@@ -292,8 +299,9 @@ def _run_pictures(
     to_stdout: bool,
 ) -> None:
     from chroma_core.batch.color import color_stream
+    from chroma_core.batch.journal import already_made
     from chroma_core.batch.plan import plan
-    from chroma_core.batch.run import run_batch
+    from chroma_core.batch.run import run_batch, settings_of
 
     if to_stdout:
         if len(pictures) != 1:
@@ -307,6 +315,7 @@ def _run_pictures(
         output,
         passed_over=others.append,
         recursive=recursive,
+        follow_links=follow_links,
         format=coloring.format,
         suffix=suffix,
         collisions=collisions,
@@ -320,7 +329,7 @@ def _run_pictures(
         for job in jobs:
             say(f"{job.input} -> {job.output}{' (is there already)' if job.exists else ''}")
         return
-    if single and jobs[0].exists:
+    if single and jobs[0].exists and not already_made(jobs[0], settings_of(coloring)):
         from chroma_core.pictures.atomic import refuse_existing
 
         refuse_existing(jobs[0].output)

@@ -50,6 +50,8 @@ class Copy:
             kept = [bytearray(os.urandom(1 << 20)) for _ in range(400)]
             time.sleep(60)
         write_bytes_atomically(job.output, (text + self.ending).encode())
+        if "last breath" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
         return Done(warnings=("warned",) if "warn" in text else (), note="low-confidence")
 '''
 

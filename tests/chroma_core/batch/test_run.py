@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+import threading
+import time
 
 import pytest
 
@@ -65,6 +68,53 @@ def test_a_worker_that_dies_costs_its_picture_alone(folder, works):
     crash = results[1].error
     assert "signal 9" in crash.what
     assert crash.exit_status == 75
+
+
+def test_a_worker_that_dies_after_its_result_has_its_name_has_made_it(folder, works):
+    """Tried again it would find the name taken, by its own work."""
+    (folder / "b.png").write_text("last breath")
+    out = folder.parent / "out"
+
+    results = list(run_batch(plan([folder], out), works.Copy(), workers=2))
+
+    assert told(results) == dict.fromkeys("abcde", "ok")
+    assert "died when the result was written" in results[1].warnings[0]
+    assert results[1].sha256 == hashlib.sha256(b"last breath").hexdigest()
+    assert (out / "b.png").read_bytes() == b"last breath"
+    again = list(run_batch(plan([folder], out), works.Copy(), workers=2))
+    assert {result.status for result in again} == {"skipped"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_workers_that_are_killed_from_outside_cost_nothing(tmp_path, works):
+    """Five of them in a batch of a thousand: the picture in hand is tried again."""
+    import psutil
+
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(1000):
+        (folder / f"{number:03}.png").write_text(f"good {number}")
+    out, killed = tmp_path / "out", []
+    out.mkdir()
+
+    def kill():
+        for made in (100, 250, 400, 600, 850):
+            while len(os.listdir(out)) < made:
+                time.sleep(0.001)
+            alive = [child for child in psutil.Process().children() if child.pid not in killed]
+            alive[-1].kill()
+            killed.append(alive[-1].pid)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    results = list(run_batch(plan([folder], out), works.Copy(), workers=2))
+    killer.join(timeout=10)
+
+    assert len(set(killed)) == 5
+    assert [result.status for result in results] == ["ok"] * 1000
+    made = {path.name: path.read_text() for path in out.glob("*.png")}
+    assert made == {f"{number:03}.png": f"good {number}" for number in range(1000)}
 
 
 def test_a_picture_that_takes_too_long_is_stopped(folder, works):
@@ -176,8 +226,6 @@ def test_other_settings_and_changed_inputs_are_remarked(folder, works):
 
 
 def test_the_journal_tells_what_was_made(folder, works):
-    import hashlib
-
     out = folder.parent / "out"
     list(run_batch(plan([folder], out), works.Copy()))
 

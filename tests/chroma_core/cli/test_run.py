@@ -239,6 +239,64 @@ def test_a_second_run_does_only_what_is_missing(chroma, scans, tmp_path):
     assert (tmp_path / "out" / "b.jpg").stat().st_mtime_ns == times
 
 
+def test_a_picture_that_its_folder_s_journal_knows_is_done_already(
+    chroma, refused, scans, tmp_path
+):
+    """Asked for alone, a result that is there is refused unless this very run would make it."""
+    out = tmp_path / "out"
+    single = ("run", scans / "a.png", "-o", out, *PLAIN)
+    chroma("run", scans, "-o", out, *PLAIN)
+    before = (out / "a.png").read_bytes()
+
+    again = chroma(*single)
+
+    assert (again.status, again.out) == (0, f"{out / 'a.png'} (is there already, left as it is)\n")
+    refused(chroma(*single, "--vividness", "0.5"), 73, "there already")
+    (out / "a.png").write_bytes(before + b"!")
+    refused(chroma(*single), 73, "there already")
+    (out / "a.png").write_bytes(before)
+    assert chroma(*single).status == 0
+    os.utime(scans / "a.png", (1, 1))
+    refused(chroma(*single), 73, "there already")
+    (out / ".chroma-journal.jsonl").unlink()
+    refused(chroma(*single), 73, "there already")
+    assert (out / "a.png").read_bytes() == before
+
+
+def test_folders_that_are_links_are_entered_only_when_told(chroma, scans, gray, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    write_picture(gray, tmp_path / "elsewhere" / "c.png")
+    (scans / "linked").symlink_to(tmp_path / "elsewhere")
+    (scans / "back").symlink_to(scans)
+    command = ("run", scans, "-r", "--dry-run")
+
+    plain = chroma(*command, "-o", tmp_path / "out").out
+    told = chroma(*command, "--follow-links", "-o", tmp_path / "out").out
+
+    assert "linked" not in plain
+    assert f"{scans / 'linked' / 'c.png'} -> {tmp_path / 'out' / 'linked' / 'c.png'}" in told
+    assert len(told.splitlines()) == len(plain.splitlines()) + 1
+
+
+def test_the_number_of_processes_may_stand_in_a_variable(chroma, refused, photo, monkeypatch):
+    from chroma_core.batch import run
+
+    asked = []
+
+    def none(jobs, work, *, workers, timeout):
+        asked.append(workers)
+        return iter(())
+
+    monkeypatch.setattr(run, "run_batch", none)
+    monkeypatch.setenv("CHROMA_WORKERS", "3")
+    chroma("run", photo, *PLAIN)
+    chroma("run", photo, "--workers", "2", *PLAIN)
+    monkeypatch.setenv("CHROMA_WORKERS", "many")
+
+    assert asked == [3, 2]
+    refused(chroma("run", photo, *PLAIN), 2, "CHROMA_WORKERS", "many")
+
+
 def test_overwrite_makes_them_anew(chroma, scans, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").write_bytes(b"old")

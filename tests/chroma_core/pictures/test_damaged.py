@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -158,27 +160,66 @@ def test_pillow_is_strict_whatever_others_made_it(good_files, monkeypatch):
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
-@pytest.mark.parametrize(
-    ("data", "kind", "words"),
-    [
-        (b"", "empty", "empty"),
-        (b"<!DOCTYPE html><html>404", "not-a-picture", "HTML"),
-        (b"%PDF-1.7", "not-a-picture", "PDF"),
-        (b"PK\x03\x04....", "not-a-picture", "ZIP"),
-        (b"<svg xmlns='x'>", "not-a-picture", "SVG"),
-        (b"just words\n", "not-a-picture", "text"),
-        (b"\0" * 100, "not-a-picture", "zeros"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0", "not-a-picture", "video"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0", "unsupported", "EPS"),
-        (b"SIMPLE  =                    T", "unsupported", "FITS"),
-    ],
-)
+NO_PICTURES = [
+    (b"", "empty", "empty"),
+    (b"<!DOCTYPE html><html>404", "not-a-picture", "HTML"),
+    (b"%PDF-1.7", "not-a-picture", "PDF"),
+    (b"PK\x03\x04....", "not-a-picture", "ZIP"),
+    (b"<svg xmlns='x'>", "not-a-picture", "SVG"),
+    (b"just words\n", "not-a-picture", "text"),
+    (b"\0" * 100, "not-a-picture", "zeros"),
+    (b"\0\0\0\x18ftypisom\0\0\0\0", "not-a-picture", "video"),
+    (b"%!PS-Adobe-3.0 EPSF-3.0", "unsupported", "EPS"),
+    (b"SIMPLE  =                    T", "unsupported", "FITS"),
+]
+
+
+@pytest.mark.parametrize(("data", "kind", "words"), NO_PICTURES)
 def test_what_is_no_picture_is_named(data, kind, words):
     with pytest.raises(PictureError, match=words) as caught:
         read_picture(data)
 
     assert caught.value.kind == kind
     assert caught.value.exit_status == 65
+
+
+def test_no_program_is_started_for_any_file(tmp_path, good_files):
+    """Pillow alone would start Ghostscript for an EPS. Python tells of every program it starts."""
+    odd = [data for data, _, _ in NO_PICTURES]
+    odd.append(b"push graphic-context\nimage over 0,0 0,0 'https://x/;touch pwned'\n")
+    for number, data in enumerate([*odd, *good_files.values()]):
+        (tmp_path / f"{number}.jpg").write_bytes(data)
+    program = (
+        "import os, sys\n"
+        "from chroma_core.errors import PictureError\n"
+        "from chroma_core.pictures.read import read_picture\n"
+        "starts = ('subprocess', 'os.system', 'os.exec', 'os.fork', 'os.posix_spawn', 'os.spawn')\n"
+        "started = []\n"
+        "def watch(event, arguments):\n"
+        "    if event.startswith((*starts, 'socket')):\n"
+        "        started.append((event, arguments))\n"
+        "sys.addaudithook(watch)\n"
+        "read = 0\n"
+        "for name in sorted(os.listdir()):\n"
+        "    try:\n"
+        "        read += read_picture(name).width > 0\n"
+        "    except PictureError:\n"
+        "        pass\n"
+        "print(read, started)\n"
+        "os.system('true')\n"
+        "print(len(started))\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+
+    # The last line shows that the watch would have seen it.
+    assert ended.stdout.splitlines() == [f"{len(good_files)} []", "1"]
 
 
 def test_what_is_no_regular_file_is_named(tmp_path):
