@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pluggy
 
@@ -91,7 +91,10 @@ def load_guarded(name: str, load: Callable[[], Any], timeout: float | None = Non
         # BaseException: a sys.exit() or a KeyboardInterrupt of the plugin's own is no reason for
         # the program to end.
         try:
-            answers.append(_offers(load()))
+            with _exit_kept_from_this_thread():
+                answers.append(_offers(load()))
+        except _Exit as error:
+            answers.append(Loaded(problem=f"called os._exit({one_line(error, bare=True)})"))
         except SystemExit as error:
             answers.append(Loaded(problem=f"called sys.exit({one_line(error, bare=True)})"))
         except BaseException as error:
@@ -128,6 +131,29 @@ def one_line(error: BaseException, *, bare: bool = False) -> str:
     if len(cut) > LINE_BYTES:
         return cut[: LINE_BYTES - 3].decode("utf-8", "ignore") + "..."
     return cut.decode("utf-8")
+
+
+class _Exit(SystemExit):
+    """A plugin called `os._exit`, which nothing could catch."""
+
+
+@contextlib.contextmanager
+def _exit_kept_from_this_thread() -> Iterator[None]:
+    """Let `os._exit` raise here, and end the process as ever where other threads call it."""
+    real, here = os._exit, threading.get_ident()
+
+    def leave(status: int) -> NoReturn:
+        if threading.get_ident() == here:
+            raise _Exit(status)
+        real(status)
+
+    os._exit = leave
+    try:
+        yield
+    finally:
+        # A later plugin may have put its own in place while this one hung.
+        if os._exit is leave:
+            os._exit = real
 
 
 @contextlib.contextmanager
