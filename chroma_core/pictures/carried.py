@@ -7,7 +7,7 @@ from typing import Literal
 
 from chroma_core.pictures.picture import Picture
 
-__all__ = ["CARRIES", "left_out", "room"]
+__all__ = ["CARRIES", "JPEG_COMMENT", "PNG_TEXTS", "left_out", "room"]
 
 Block = Literal["exif", "xmp", "iptc"]
 
@@ -19,6 +19,9 @@ CARRIES: Mapping[str, frozenset[str]] = {
     "alpha": frozenset({"png", "tiff", "webp", "avif"}),
 }
 """Formats that hold each of these; a result in another one cannot have kept it."""
+
+PNG_TEXTS = frozenset({"tEXt", "zTXt", "iTXt"})
+JPEG_COMMENT = "COM"
 
 _JPEG_ROOM: Mapping[Block, int] = {"exif": 65533 - 6, "xmp": 65533 - 29, "iptc": 65533 - 14 - 13}
 """Bytes in one segment of a JPEG, behind what says what it is (and one that makes IPTC even)."""
@@ -54,6 +57,11 @@ def left_out(picture: Picture, format: str) -> tuple[str, ...]:
         if len(block) > most:
             holds = f"{most:,} bytes" if most else "none"
             lost.append(f"its {name.upper()} is left out, {format} holds {holds} of it")
+    of_png = any(name in PNG_TEXTS for name, _ in picture.texts)
+    if of_png and format != "png":
+        lost.append(f"its texts are left out, {format} holds none as a PNG does")
+    if picture.texts and not of_png and format != "jpeg":
+        lost.append(f"its comment is left out, {format} holds none as a JPEG does")
     if picture.dpi is not None and format == "ppm":
         lost.append("its resolution is left out, ppm holds none")
     return tuple(lost)

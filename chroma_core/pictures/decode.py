@@ -102,6 +102,7 @@ def decode_picture(
         exif=exif_upright(stored.exif, turned=turned),
         xmp=xmp_upright(stored.xmp),
         iptc=stored.iptc,
+        texts=tuple(stored.texts),
         dpi=stored.dpi[::-1] if stored.dpi and turned else stored.dpi,
         warnings=tuple(dict.fromkeys(stored.warnings)),
         jpeg_tables=stored.jpeg_tables,

@@ -13,6 +13,7 @@ import numpy as np
 
 from chroma_core.arrays import PixelArray
 from chroma_core.errors import PictureError
+from chroma_core.pictures.carried import JPEG_COMMENT, PNG_TEXTS
 from chroma_core.pictures.picture import Picture
 from chroma_core.pictures.png import png_chunk
 from chroma_core.pictures.profile import srgb_profile
@@ -88,6 +89,7 @@ def _encode_png(picture: Picture, quality: int | None) -> bytes:
         chunks.append(png_chunk(b"eXIf", picture.exif))
     if picture.xmp:
         chunks.append(png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp))
+    chunks += [png_chunk(name.encode(), body) for name, body in picture.texts if name in PNG_TEXTS]
     return b"".join([plain[:end_of_header], *chunks, plain[end_of_header:]])
 
 
@@ -133,6 +135,7 @@ def _encode_jpeg(picture: Picture, quality: int | None) -> bytes:
         size = struct.pack(">I", len(picture.iptc))
         block = b"8BIM\x04\x04\0\0" + size + picture.iptc + b"\0" * (len(picture.iptc) % 2)
         segments.append((0xED, b"Photoshop 3.0\0" + block))
+    segments += [(0xFE, body) for name, body in picture.texts if name == JPEG_COMMENT]
     (length,) = struct.unpack_from(">H", plain, 4)
     after_jfif = 4 + length
     parts = [

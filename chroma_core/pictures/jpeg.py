@@ -30,6 +30,9 @@ _FRAME_KINDS = {
 }
 _ALONE = {0x01, *range(0xD0, 0xD8)}
 
+_MOST_COMMENTS = 100
+_EXTENDED = "its XMP beyond 64 KiB (ExtendedXMP) is left out"
+
 _SHARES = {(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)}
 """How many times less chroma than luma there is, across and down, that TurboJPEG knows."""
 
@@ -57,6 +60,7 @@ class _Segments:
     exif: bytes = b""
     xmp: bytes = b""
     iptc: bytes = b""
+    comments: list[bytes] = field(default_factory=list)
     dpi: tuple[float, float] | None = None
     profile: dict[int, bytes] = field(default_factory=dict)
     profile_parts: int = 0
@@ -262,6 +266,13 @@ def _take_metadata(found: _Segments, marker: int, body: bytes, limits: Limits) -
         found.exif = found.exif or body[6:]
     elif marker == 0xE1 and body[:29] == b"http://ns.adobe.com/xap/1.0/\0":
         found.xmp = found.xmp or body[29:]
+    elif marker == 0xE1 and body[:35] == b"http://ns.adobe.com/xmp/extension/\0":
+        if _EXTENDED not in found.warnings:
+            found.warnings.append(_EXTENDED)
+    elif marker == 0xFE:
+        size = sum(map(len, found.comments)) + len(body)
+        if size <= limits.max_metadata and len(found.comments) < _MOST_COMMENTS:
+            found.comments.append(body)
     elif marker == 0xED and body[:14] == b"Photoshop 3.0\0":
         found.iptc = found.iptc or photoshop_iptc(body[14:])
     elif marker == 0xE2 and body[:12] == b"ICC_PROFILE\0" and len(body) > 14:
@@ -276,6 +287,7 @@ def _describe(stored: Stored, found: _Segments, limits: Limits) -> None:
     stored.exif = drop_large(found.exif, "EXIF", limits, stored.warnings)
     stored.xmp = drop_large(found.xmp, "XMP", limits, stored.warnings)
     stored.iptc = drop_large(found.iptc, "IPTC", limits, stored.warnings)
+    stored.texts = [("COM", comment) for comment in found.comments]
     stored.orientation = exif_orientation(stored.exif)
     stored.dpi = found.dpi or exif_dpi(stored.exif)
     stored.jpeg_tables = _tables(found.tables)

@@ -9,10 +9,13 @@ import numpy as np
 from chroma_core.arrays import FloatArray, PixelArray
 from chroma_core.errors import InputError
 
-__all__ = ["JpegTables", "Picture", "to_codes", "to_depth", "to_unit"]
+__all__ = ["JpegTables", "Picture", "Texts", "to_codes", "to_depth", "to_unit"]
 
 JpegTables = tuple[tuple[int, ...], ...]
 """Quantisation tables of a JPEG, 64 numbers each, luminance first."""
+
+Texts = tuple[tuple[str, bytes], ...]
+"""Texts of a PNG or comments of a JPEG: what the chunk or segment is called, and its bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +38,9 @@ class Picture:
     exif, xmp, iptc : bytes
         Metadata as the file held them, orientation already set to 1; empty if there were none.
         `exif` is a TIFF structure without the ``Exif\0\0`` in front.
+    texts : tuple of (str, bytes)
+        Texts of a PNG (``"tEXt"``, ``"zTXt"``, ``"iTXt"``) or comments of a JPEG (``"COM"``), as
+        the file held them; a result of the same format holds them again.
     dpi : tuple of float, or None
         Horizontal and vertical resolution of the upright picture, in pixels an inch.
     warnings : tuple of str
@@ -56,6 +62,7 @@ class Picture:
     exif: bytes = b""
     xmp: bytes = b""
     iptc: bytes = b""
+    texts: Texts = field(default=(), repr=False)
     dpi: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
     jpeg_tables: JpegTables | None = field(default=None, repr=False)

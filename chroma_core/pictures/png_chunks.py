@@ -18,6 +18,8 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _FOR_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _XMP = b"XML:com.adobe.xmp"
+_RAW = b"Raw profile type "
+_MOST_TEXTS = 1000
 
 
 def png_chunk(name: bytes, body: bytes | memoryview) -> bytes:
@@ -49,7 +51,9 @@ class PngChunks:
         self.salvage = salvage
         self.kept: list[bytes | memoryview] = []
         self.side: dict[bytes, bytes] = {}
-        self.texts: list[tuple[bytes, bytes]] = []
+        self.xmp: bytes | None = None
+        self.texts: list[tuple[str, bytes]] = []
+        self._room = limits.max_metadata
         self.warnings: list[str] = []
         self.pixel_data = False
         self.ended = False
@@ -137,7 +141,31 @@ class PngChunks:
             else:
                 self.side.setdefault(name, bytes(body))
         elif name == b"iTXt" and bytes(body[: len(_XMP)]) == _XMP:
-            self.texts.append((name, bytes(body[: self.limits.max_metadata + 1])))
+            if self.xmp is None:
+                self.xmp = bytes(body[: self.limits.max_metadata + 1])
+        elif name in (b"tEXt", b"zTXt", b"iTXt"):
+            self._note_text(name.decode(), bytes(body[: self._room + 1]))
+
+    def _note_text(self, name: str, body: bytes) -> None:
+        """Keep a text as it stands, unless it is too large or would contradict the result."""
+        keyword, end, rest = body.partition(b"\0")
+        called = keyword[:79].decode("latin-1")
+        named = bool(end) and 1 <= len(keyword) <= 79
+        packed = {"zTXt": rest[1:], "iTXt": rest[2:].split(b"\0", 2)[-1]}.get(name, b"")
+        unfolds = name == "zTXt" or (name == "iTXt" and rest[:1] == b"\x01")
+        if keyword.startswith(_RAW):
+            # ImageMagick's way of old: the orientation in it would turn the result once more.
+            self.warnings.append(f"its text {called!r} is left out")
+        elif (
+            not named
+            or len(self.texts) >= _MOST_TEXTS
+            or len(body) > self._room
+            or (unfolds and _inflate(packed, self._room) is None)
+        ):
+            self.warnings.append(f"its text {called!r} is left out, it is damaged or too large")
+        else:
+            self.texts.append((name, body))
+            self._room -= len(body)
 
     def describe(self, stored: Stored) -> None:
         """Fill in profile, metadata and resolution."""
@@ -147,8 +175,9 @@ class PngChunks:
         stored.exif = _without_prefix(self.side.get(b"eXIf", b""))
         if b"sRGB" not in self.side:
             stored.icc = self._profile(stored.warnings)
-        for _, body in self.texts[:1]:
-            stored.xmp = drop_large(self._xmp(body, stored.warnings), "XMP", self.limits, [])
+        if self.xmp is not None:
+            stored.xmp = drop_large(self._xmp(self.xmp, stored.warnings), "XMP", self.limits, [])
+        stored.texts = self.texts
         physical = self.side.get(b"pHYs", b"")
         if len(physical) == 9 and physical[8] == 1:
             x, y = struct.unpack(">II", physical[:8])

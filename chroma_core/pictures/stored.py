@@ -52,6 +52,8 @@ class Stored:
         What the profile should be of, where it is not `color`.
     exif, xmp, iptc : bytes
         As found.
+    texts : list of (str, bytes)
+        See `Picture.texts`.
     dpi : tuple of float, or None
         As stored, not yet turned.
     jpeg_tables : tuple, or None
@@ -74,6 +76,7 @@ class Stored:
     exif: bytes = b""
     xmp: bytes = b""
     iptc: bytes = b""
+    texts: list[tuple[str, bytes]] = field(default_factory=list)
     dpi: tuple[float, float] | None = None
     jpeg_tables: JpegTables | None = None
     salvaged: str = ""

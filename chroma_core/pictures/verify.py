@@ -45,7 +45,7 @@ class Check:
     ----------
     name : str
         What: ``size``, ``depth``, ``lightness``, ``profile``, ``alpha``, ``dpi``, ``exif``,
-        ``xmp``, ``iptc`` or ``pages``.
+        ``xmp``, ``iptc``, ``texts`` or ``pages``.
     kept : bool
         Whether it was kept.
     story : str
@@ -214,6 +214,7 @@ def compare_pictures(
             _exif(before, after),
             _xmp(before, after),
             _iptc(before, after),
+            _texts(before, after),
         )
         if check is not None
     ]
@@ -313,6 +314,14 @@ def _iptc(before: Picture, after: Picture) -> Check | None:
     if after.iptc.rstrip(b"\0") == told:
         return Check(name="iptc", kept=True, story=f"{len(told):,} bytes kept")
     return _gone("iptc", after, "it is gone" if not after.iptc else "it is another")
+
+
+def _texts(before: Picture, after: Picture) -> Check | None:
+    if not before.texts:
+        return None
+    kept = sum(text in after.texts for text in before.texts)
+    story = f"{kept} of {len(before.texts)} texts or comments kept"
+    return Check(name="texts", kept=kept == len(before.texts), story=story)
 
 
 def _gone(name: str, after: Picture, story: str) -> Check:

@@ -39,6 +39,7 @@ _LOCK = threading.Lock()
 _WAIT = 0.05
 _CHUNK = 1 << 20
 _START_TIMEOUT = 60.0
+_BLOCKS = ("exif", "xmp", "iptc")
 
 
 def decode_guarded(
@@ -198,16 +199,21 @@ class DecodingWorker:
             self._fill(plane.reshape(-1).view(np.uint8).data)
             planes[name] = plane
         blocks: dict[str, Any] = {}
+        texts = []
         for name, length in answer["blocks"]:
             block = bytearray(length)
             self._fill(memoryview(block))
-            blocks[name] = bytes(block)
+            if name in _BLOCKS:
+                blocks[name] = bytes(block)
+            else:
+                texts.append((name, bytes(block)))
         said = answer["said"]
         tables = said.pop("jpeg_tables")
         dpi = said.pop("dpi")
         return Picture(
             **planes,
             **blocks,
+            texts=tuple(texts),
             **{**said, "warnings": tuple(said["warnings"])},
             jpeg_tables=None if tables is None else tuple(map(tuple, tables)),
             dpi=None if dpi is None else (dpi[0], dpi[1]),
@@ -348,19 +354,19 @@ def _serve(request: dict[str, Any], held: list[bytes], answers: IO[bytes], noise
         if not request["keep"]:
             held.clear()
         planes = {"pixels": picture.pixels, "alpha": picture.alpha}
-        blocks = {"exif": picture.exif, "xmp": picture.xmp, "iptc": picture.iptc}
+        blocks = [*((name, getattr(picture, name)) for name in _BLOCKS), *picture.texts]
         kept = [(name, plane) for name, plane in planes.items() if plane is not None]
         names = ("depth", "format", "icc_note", "dpi", "warnings", "jpeg_tables", "salvaged")
         answer(
             {
                 "planes": [(name, plane.shape, plane.dtype.str) for name, plane in kept],
-                "blocks": [(name, len(block)) for name, block in blocks.items()],
+                "blocks": [(name, len(block)) for name, block in blocks],
                 "said": {name: getattr(picture, name) for name in names},
             }
         )
         for _, plane in kept:
             answers.write(plane.reshape(-1).view(np.uint8).data)
-        for block in blocks.values():
+        for _, block in blocks:
             answers.write(block)
     answers.flush()
 
