@@ -14,7 +14,9 @@ from PIL import Image
 
 from chroma_core.errors import PictureError
 from chroma_core.pictures.limits import Limits
+from chroma_core.pictures.names import FORMATS, output_format
 from chroma_core.pictures.read import read_picture
+from chroma_core.pictures.write import write_picture
 
 TRUE_FORMAT = {"ppm": "pnm"}
 
@@ -375,13 +377,17 @@ def test_jpeg_is_decoded_as_pillow_does(good_files):
         np.testing.assert_allclose(picture.pixels.astype(int), shown, atol=1)
 
 
-def test_what_lies_behind_the_picture_is_no_matter(good_files):
+def test_what_lies_behind_the_picture_is_no_matter_and_is_not_handed_on(good_files, tmp_path):
     for name, data in good_files.items():
         if name in ("avif", "webp", "webp-lossless"):
             continue
         behind = read_picture(data + b"PK\x03\x04 trailing" * 9)
 
         np.testing.assert_array_equal(behind.pixels, read_picture(data).pixels)
+        result = write_picture(
+            behind, tmp_path / f"{name}{FORMATS[output_format(behind.format)][0]}"
+        )
+        assert b"trailing" not in result.read_bytes()
 
 
 def test_metadata_too_large_are_left_out_with_a_warning(make_ramp):
