@@ -235,13 +235,14 @@ def test_the_journal_tells_what_was_made(folder, works):
     assert lines[1]["sha256"] == hashlib.sha256(b"good a").hexdigest()
 
 
-def test_a_journal_cut_at_any_byte_is_read(folder, works):
+def test_a_journal_cut_at_any_byte_is_read(folder, works, monkeypatch):
+    monkeypatch.setattr(journal_module.os, "fsync", lambda descriptor: None)
     out = folder.parent / "out"
     list(run_batch(plan([folder], out), works.Copy()))
     path = out / JOURNAL_NAME
     whole = path.read_bytes()
     last_two = len(b"\n".join(whole.split(b"\n")[:-3]))
-    for cut in range(last_two, len(whole), 7):
+    for cut in range(last_two, len(whole)):
         path.write_bytes(whole[:cut])
 
         results = list(run_batch(plan([folder], out), works.Copy()))

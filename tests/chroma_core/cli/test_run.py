@@ -76,6 +76,18 @@ def test_without_an_output_the_result_lies_beside_the_picture(chroma, photo, tin
     assert photo.read_bytes() == before
 
 
+def test_the_suffix_of_results_may_be_chosen_and_marks_them(chroma, scans, tmp_path):
+    command = ("run", scans, "--suffix", ".tinted", *PLAIN)
+    assert chroma(*command).status == 0
+    assert {"a.png", "a.tinted.png", "b.tinted.jpg"} <= set(names(scans))
+    before = names(scans)
+
+    again = chroma(*command)
+
+    assert again.status == 0
+    assert names(scans) == before
+
+
 def test_options_reach_the_stages(chroma, photo, tiny_model, tmp_path):
     options = ["--refiner", "guided,intensity", "--set", "guided.radius=2", "--join", "bilinear"]
     options += ["--set", "patch.step=2", "--vividness", "0.5", "--work-size", "full"]
