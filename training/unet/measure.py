@@ -21,12 +21,16 @@ import numpy as np
 from PIL import Image
 
 from chroma_core import build, read_picture
+from chroma_core.color.bins import probabilities, soft_codes
 from chroma_core.color.difference import delta_e_2000
 from chroma_core.color.lab import rgb_to_lab
 from chroma_core.filters.resize import area_shrink
 from chroma_core.pipeline import Pipeline, at_nodes, lightness_of, work_shape
+from chroma_core.regressors.unet_net import UNetAnswer
 
 SIDES = (192, 256, 384, 512)
+VIVIDNESSES = (0.0, 0.5, 1.0)
+RELIABILITY_BINS = 15
 
 
 def main() -> None:
@@ -54,40 +58,91 @@ def main() -> None:
 
 
 def confidence(photographs: list[np.ndarray], pipeline: Pipeline) -> dict[str, object]:
-    """Return errors of the most certain nodes, and points of the risk-coverage curve."""
+    """Return errors of the most certain nodes, points of the risk-coverage curve, reliability."""
     plain = replace(pipeline, certainty=0.0)
-    sure, ours, gray = [], [], []
+    sure, truths, bars = [], [], Reliability()
+    answers: dict[float, list[np.ndarray]] = {vividness: [] for vividness in VIVIDNESSES}
     for pixels in photographs:
         lightness = lightness_of(pixels, plain.colorspace)
         prediction = plain.predict_lightness(lightness)
         lab = rgb_to_lab(pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max))
         work = area_shrink(lab[..., 1:], work_shape(lightness.shape, plain.work_size))
-        blurred = _block_means(work)
-        truth = at_nodes(blurred, prediction.grid)
+        truth = at_nodes(_block_means(work), prediction.grid).reshape(-1, 2)
+        truths.append(truth)
         sure.append(prediction.confidence.ravel())
-        ours.append(np.hypot(*np.moveaxis(prediction.chroma - truth, -1, 0)).ravel())
-        gray.append(np.hypot(*np.moveaxis(truth, -1, 0)).ravel())
-    sure, ours, gray = (np.concatenate(parts) for parts in (sure, ours, gray))
-    order = np.argsort(-sure, kind="stable")
-    half = order[: len(order) // 2]
+        for vividness, held in answers.items():
+            held.append(prediction.at(vividness).chroma.reshape(-1, 2))
+        bars.add(prediction, truth)
+    sureness, truth = np.concatenate(sure), np.concatenate(truths)
+    order = np.argsort(-sureness, kind="stable")
+    gray = np.hypot(truth[:, 0], truth[:, 1])
+    found: dict[str, object] = {"expected calibration error": round(bars.error(), 4)}
+    for vividness, held in answers.items():
+        gaps = np.concatenate(held) - truth
+        found[f"vividness {vividness}"] = _risk(
+            np.hypot(gaps[:, 0], gaps[:, 1])[order], gray[order]
+        )
+    found["reliability"] = bars.rows()
+    return found
+
+
+def _risk(ours: np.ndarray, gray: np.ndarray) -> dict[str, object]:
+    """Return errors of the surest nodes; both arrays begin with those."""
+    half = len(ours) // 2
     curve = []
     for share in np.linspace(0.1, 1.0, 10):
-        part = order[: int(share * len(order))]
+        stop = int(share * len(ours))
         curve.append(
             {
                 "coverage": round(float(share), 2),
-                "error": round(float(ours[part].mean()), 3),
-                "error over gray's": round(float(ours[part].mean() / gray[part].mean()), 4),
+                "error": round(float(ours[:stop].mean()), 3),
+                "error over gray's": round(float(ours[:stop].mean() / gray[:stop].mean()), 4),
             }
         )
     return {
         "error over gray's, all": round(float(ours.mean() / gray.mean()), 4),
         "error over gray's, most certain half": round(
-            float(ours[half].mean() / gray[half].mean()), 4
+            float(ours[:half].mean() / gray[:half].mean()), 4
         ),
-        "error of that half over error of all": round(float(ours[half].mean() / ours.mean()), 4),
+        "error of that half over error of all": round(float(ours[:half].mean() / ours.mean()), 4),
         "risk and coverage": curve,
     }
+
+
+class Reliability:
+    """How often the likeliest bin is the true one, by how likely it is said to be."""
+
+    def __init__(self) -> None:
+        self._counts, self._said, self._right = np.zeros((3, RELIABILITY_BINS))
+
+    def add(self, prediction: UNetAnswer, truth: np.ndarray) -> None:
+        """Count the nodes of one picture; `truth` is (nodes, 2)."""
+        held = prediction.tensors
+        bins, temperature = held["bins"], float(held["calibration"][0])
+        logits = prediction.logits.reshape(-1, len(bins)) - np.log(held["weights"])
+        shares = probabilities(logits / np.float32(temperature))
+        nearest = soft_codes(truth, bins, neighbours=1)[0][:, 0]
+        said, right = shares.max(axis=1), shares.argmax(axis=1) == nearest
+        place = np.minimum((said * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+        for array, weight in ((self._counts, None), (self._said, said), (self._right, right)):
+            array += np.bincount(place, weight, RELIABILITY_BINS)
+
+    def error(self) -> float:
+        """Return the expected calibration error (Guo et al., ICML 2017)."""
+        return float(np.abs(self._said - self._right).sum() / self._counts.sum())
+
+    def rows(self) -> list[dict[str, float]]:
+        """Return, for each bin that holds nodes, their share, what was said and what was right."""
+        total = self._counts.sum()
+        return [
+            {
+                "nodes": round(float(count / total), 5),
+                "said": round(float(said / count), 4),
+                "right": round(float(right / count), 4),
+            }
+            for count, said, right in zip(self._counts, self._said, self._right, strict=True)
+            if count
+        ]
 
 
 def sizes(photographs: list[np.ndarray], pipeline: Pipeline) -> dict[str, float]:

@@ -49,12 +49,20 @@ class UNet(nn.Module):
     skipped : float
         Share of the last residual block's pictures that go around it (stochastic depth, Huang et
         al., ECCV 2016), less in earlier ones.
+    whole : bool
+        Whether the vector of the picture as a whole is joined in; only to compare with without.
     """
 
     def __init__(
-        self, tensors: Mapping[str, AnyArray], *, dropout: float = 0.0, skipped: float = 0.0
+        self,
+        tensors: Mapping[str, AnyArray],
+        *,
+        dropout: float = 0.0,
+        skipped: float = 0.0,
+        whole: bool = True,
     ) -> None:
         super().__init__()
+        self.whole = whole
         self.dropout = dropout
         residual = [c.name for c in ENCODER if c.adds]
         self.skipped = {
@@ -94,7 +102,7 @@ class UNet(nn.Module):
             if others:
                 x = torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), *others], dim=1)
             x = _convolved(x, self.kernel(name), self.biases[name], convolution)
-            if convolution.adds:
+            if convolution.adds and (self.whole or convolution.adds != "whole"):
                 x = self._added(name, x, found[convolution.adds])
             if convolution.relu == 6:
                 x = F.relu6(x)

@@ -42,7 +42,6 @@ from chroma_core.plugins import find_stage
 from chroma_core.training.data import PhotographData
 
 MEASURED_SIZE = 256
-MIX = 0.5
 AVERAGE = 0.998
 WARMUP = 300
 
@@ -55,14 +54,20 @@ def main() -> None:
     torch.manual_seed(given.seed)
     store, held = _stores(given)
     bins = ab_bins()
-    weights = bin_weights(_shares(store, bins), mix=MIX).astype(np.float32)
+    weights = bin_weights(_shares(store, bins), mix=given.mix).astype(np.float32)
     nearest, shares = _codes(bins)
     targets = (
         torch.from_numpy(nearest),
         torch.from_numpy(shares),
         torch.from_numpy(weights[nearest[:, 0]]),
     )
-    net = UNet(load_file(given.start), dropout=given.dropout, skipped=given.skipped)
+    told = squares_of if given.regression else losses_of
+    net = UNet(
+        load_file(given.start),
+        dropout=given.dropout,
+        skipped=given.skipped,
+        whole=not given.no_whole,
+    )
     _compare(net)
     mean = UNet(net.tensors())
     mean.load_state_dict(net.state_dict())
@@ -94,7 +99,7 @@ def main() -> None:
                 sizes=late if falling else sizes,
                 closest=given.closest,
                 seed=given.seed,
-                wear=True,
+                wear=not given.no_wear,
             )
 
     for cut in ahead(cuts(), depth=3):
@@ -103,7 +108,7 @@ def main() -> None:
             group["lr"] = rate * share
         torch.manual_seed(given.seed * 1_000_003 + step)
         net.train()
-        losses.append(_step(net, optimizer, cut, targets))
+        losses.append(_step(net, optimizer, cut, targets, told))
         step += 1
         _average(net, mean, min(AVERAGE, (step + 1) / (step + 10)))
         if step % part == 0 or step == steps:
@@ -138,6 +143,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--closest", type=float, default=1.8)
     parser.add_argument("--validate", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mix", type=float, default=0.5, help="1: all colours weigh alike")
+    parser.add_argument("--no-wear", action="store_true", help="train on clean pictures alone")
+    parser.add_argument("--no-whole", action="store_true", help="without the whole-picture vector")
+    parser.add_argument("--regression", action="store_true", help="squared error, not log loss")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -154,9 +163,9 @@ def _rate(step: int, steps: int, fall: float) -> float:
     return 1.0 if left >= 1 else float(0.01 + 0.99 * (1 - np.cos(np.pi * left)) / 2)
 
 
-def _step(net: UNet, optimizer: Any, cut: Cut, targets: tuple[Any, ...]) -> float:
+def _step(net: UNet, optimizer: Any, cut: Cut, targets: tuple[Any, ...], told: Any) -> float:
     logits, codes = answers(net, cut), torch.from_numpy(cut.codes.ravel().astype(np.int64))
-    loss = losses_of(logits, codes, targets).mean()
+    loss = told(logits, codes, targets).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -180,6 +189,17 @@ def losses_of(logits: Any, codes: Any, targets: tuple[Any, ...]) -> Any:
     nearest, shares, weights = targets
     told = (logits.gather(1, nearest[codes]) * shares[codes]).sum(dim=1)
     return (torch.logsumexp(logits, dim=1) - told) * weights[codes]
+
+
+def squares_of(logits: Any, codes: Any, targets: tuple[Any, ...]) -> Any:
+    """Return each node's weighted squared error of the expected colour, in hundreds.
+
+    The same network as a regression: what the docs compare distributions with.
+    """
+    places = torch.stack([codes // CODES, codes % CODES], dim=1)
+    truth = (places - CODES // 2) * 2
+    mean = torch.softmax(logits, dim=1) @ torch.from_numpy(ab_bins().astype(np.float32))
+    return (mean - truth).square().sum(dim=1) / 100 * targets[2][codes]
 
 
 @torch.no_grad()
