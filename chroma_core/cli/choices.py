@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Avoid",
     "Certainty",
     "Colorspace",
     "Features",
@@ -60,6 +61,13 @@ Colorspace = Annotated[
 ]
 Model = Annotated[
     str | None, typer.Option(help="Name of a shipped or local model, or a model folder.")
+]
+Avoid = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Picture, or folder of them, that must not be trained on, nor copies of it; "
+        "may be repeated."
+    ),
 ]
 Setting = Annotated[
     list[str] | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chroma_core.cli.choices import Colorspace, Json, Output, Quiet, Setting
+from chroma_core.cli.choices import Avoid, Colorspace, Json, Output, Quiet, Setting
 from chroma_core.cli.output import print_json, say, showing_progress, warn
 from chroma_core.cli.signals import stopping_gently
 from chroma_core.errors import ChromaError
@@ -34,6 +34,7 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Processes. Default: all cores.")
     ] = None,
+    avoid: Avoid = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -64,6 +65,7 @@ def command(
             seed=seed,
             workers=workers,
             progress=progress,
+            avoid=avoid or (),
         )
     for left_out in report.skipped:
         warn(f"{left_out.picture}: left out: {left_out.reason}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chroma_core.cli.choices import Colorspace, Json, Output, Quiet, Setting
+from chroma_core.cli.choices import Avoid, Colorspace, Json, Output, Quiet, Setting
 from chroma_core.cli.output import print_json, say, showing_progress
 from chroma_core.cli.signals import stopping_gently
 from chroma_core.errors import ChromaError
@@ -51,6 +51,7 @@ def command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a model that is there already.")
     ] = False,
+    avoid: Avoid = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -88,6 +89,7 @@ def command(
             resume=resume,
             overwrite=replace,
             progress=progress,
+            avoid=avoid or (),
         )
     if json:
         print_json({"model": str(trained.folder), "training": dict(trained.record)})

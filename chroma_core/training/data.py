@@ -15,6 +15,7 @@ from typing import Any
 from chroma_core.arrays import IntArray
 from chroma_core.errors import TrainingError
 from chroma_core.stages import Colorspace, Features, Samples, Split, TrainingData
+from chroma_core.training.avoided import Avoiding, avoided_pictures
 from chroma_core.training.manifest import SPLITS, Manifest, Settings
 from chroma_core.training.sampling import (
     Photograph,
@@ -214,9 +215,13 @@ class PhotographData:
         How pictures are parted, see `chroma_core.training.split.split_of`.
     workers : int, optional
         Processes that read ahead; 0 reads in this one.
+    avoid : path, or list of paths, optional
+        Pictures that must not be trained on, see `chroma_core.training.extract.extract`.
 
     Attributes
     ----------
+    avoided : int
+        How many different files were named to be avoided.
     skipped : dict of str to str
         Pictures that gave no samples so far, and why. They are not tried again.
     """
@@ -234,6 +239,7 @@ class PhotographData:
         *,
         validation: str = DEFAULT_RULE,
         workers: int = 0,
+        avoid: Path | str | Sequence[Path | str] = (),
     ) -> None:
         self._sampler = Sampler(
             features=features,
@@ -243,6 +249,9 @@ class PhotographData:
             seed=seed,
             split=validation,
         )
+        avoided = avoided_pictures(avoid, colorspace, workers=workers)
+        self.avoided = len(avoided.digests)
+        self._take = SampleOrReason(Avoiding(self._sampler, avoided))
         self._workers = workers
         self._photographs: dict[Split, list[Photograph]] = {split: [] for split in SPLITS}
         for photograph in find_photographs(photographs, validation):
@@ -284,8 +293,7 @@ class PhotographData:
         part = self._photographs[split]
         chosen = part if order is None else [part[index] for index in order]
         chosen = [photograph for photograph in chosen if photograph.name not in self.skipped]
-        work = SampleOrReason(self._sampler)
-        found = ordered_results(work, chosen, workers=min(self._workers, len(chosen)))
+        found = ordered_results(self._take, chosen, workers=min(self._workers, len(chosen)))
         with contextlib.closing(found):
             for photograph, result in zip(chosen, found, strict=True):
                 if isinstance(result, Samples):

@@ -15,13 +15,14 @@ import json
 import logging
 import os
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from chroma_core.errors import OptionError, TrainingError
 from chroma_core.stages import Colorspace, Features, Progress, Split
+from chroma_core.training.avoided import Avoided, Avoiding, avoided_pictures
 from chroma_core.training.manifest import (
     MANIFEST,
     SPLITS,
@@ -100,7 +101,7 @@ def extract(
     compression: str = "none",
     shard_bytes: int = SHARD_BYTES,
     shard_pictures: int = SHARD_PICTURES,
-    avoid: Collection[str] = frozenset(),
+    avoid: Path | str | Sequence[Path | str] = (),
 ) -> ExtractionReport:
     """Take samples of photographs and keep them in shards.
 
@@ -134,9 +135,10 @@ def extract(
         Of the shards.
     shard_bytes, shard_pictures : int, optional
         A shard is closed when it holds one or the other.
-    avoid : collection of str, optional
-        SHA-256 of picture files that must not be trained on, such as those of an evaluation; they
-        are skipped with a warning.
+    avoid : path, or list of paths, optional
+        Pictures, and folders of them, that must not be trained on, such as those of an evaluation.
+        They are skipped with a warning, and so are copies of them that were scaled, compressed
+        again, turned gray or mirrored; see `chroma_core.training.avoided`.
 
     Returns
     -------
@@ -168,9 +170,10 @@ def extract(
     start = time.monotonic()
     found = find_photographs(photographs, validation)
     target = Path(folder)
-    manifest = _begun(target, sampler, found)
+    avoided = avoided_pictures(avoid, colorspace, workers=crew)
+    manifest = _begun(target, sampler, found, avoided)
     resumed = manifest.pictures + len(manifest.skipped)
-    work = _Work(sampler=sampler, avoid=frozenset(avoid))
+    work = _Work(sampler=sampler, avoided=avoided)
     if not manifest.complete:
         manifest = _work_off(
             target,
@@ -197,12 +200,12 @@ class _Work:
     """What a process does with a photograph."""
 
     sampler: Sampler
-    avoid: frozenset[str]
+    avoided: Avoided
 
     def __call__(self, photograph: Photograph) -> PictureRows | Failure:
         """Return the rows of a photograph, or why there are none."""
         # First the samples: the reader knows what may be opened, a pipe may not.
-        samples = SampleOrReason(self.sampler)(photograph)
+        samples = SampleOrReason(Avoiding(self.sampler, self.avoided))(photograph)
         if isinstance(samples, Failure):
             return samples
         try:
@@ -220,8 +223,6 @@ class _Work:
             return Failure(kind="io", reason=error.strerror or type(error).__name__)
         except TrainingError as error:
             return Failure(kind=error.kind, reason=error.what)
-        if digest in self.avoid:
-            return Failure(kind="evaluation", reason="it belongs to an evaluation")
         return rows
 
 
@@ -290,9 +291,12 @@ def _work_off(
     return manifest
 
 
-def _begun(folder: Path, sampler: Sampler, found: Sequence[Photograph]) -> Manifest:
+def _begun(
+    folder: Path, sampler: Sampler, found: Sequence[Photograph], avoided: Avoided
+) -> Manifest:
     """Return the manifest to go on from, or a new one; nothing of other settings is touched."""
-    listing = [[item.name, item.path.stat().st_size] for item in found]
+    listing: list[Any] = [[item.name, item.path.stat().st_size] for item in found]
+    listing += sorted(avoided.digests)
     pictures = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     fresh = Manifest(settings=sampler.settings, pictures_sha256=pictures)
     try:
@@ -323,7 +327,7 @@ def _begun(folder: Path, sampler: Sampler, found: Sequence[Photograph]) -> Manif
         )
     if earlier.pictures_sha256 != pictures:
         raise TrainingError(
-            "the folder holds shards of other photographs",
+            "the folder holds shards of other photographs, or others were avoided",
             hint="name an empty folder",
             path=str(folder),
         )

@@ -34,6 +34,7 @@ def train_by_name(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    avoid: Sequence[str | Path] = (),
 ) -> TrainedModel:
     """Build the stages by name and train; see `chroma_core.training.train.train`.
 
@@ -47,7 +48,7 @@ def train_by_name(
         Names of stages; `features` and `colorspace` may be left out for shards.
     settings : Mapping or iterable of str, optional
         Options of stages as text; those of the training itself as ``train.epochs=30``.
-    work_size, per_image, name, licence, workers, resume, overwrite, progress
+    work_size, per_image, name, licence, workers, resume, overwrite, progress, avoid
         See `chroma_core.training.train.train`.
 
     Raises
@@ -85,4 +86,5 @@ def train_by_name(
         progress=progress,
         resume=resume,
         overwrite=overwrite,
+        avoid=avoid,
     )

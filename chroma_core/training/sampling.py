@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chroma_core.arrays import FloatArray, IntArray
+from chroma_core.arrays import FloatArray, IntArray, PixelArray
 from chroma_core.errors import (
     ChromaError,
     OptionError,
@@ -54,6 +54,7 @@ __all__ = [
     "Sampler",
     "choose_nodes",
     "find_photographs",
+    "picture_lab",
     "thinned",
     "work_lab",
 ]
@@ -136,7 +137,36 @@ def find_photographs(photographs: Path | str | Sequence[Path | str], rule: str) 
 
 
 def work_lab(path: Path, colorspace: Colorspace[Any], work_size: int) -> FloatArray:
-    """Read a photograph and return its work picture in colour.
+    """Read a photograph and return its work picture, which must have colour.
+
+    Parameters
+    ----------
+    path, colorspace, work_size
+        See `picture_lab`.
+
+    Returns
+    -------
+    ndarray, shape (h, w, 3)
+        L*, a*, b*, float32.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be read.
+    TrainingError
+        If it has no colour (kind ``"gray"``).
+    """
+    pixels = read_picture(path).pixels
+    if pixels.ndim != 3:
+        raise TrainingError("the picture is gray", kind="gray", path=str(path))
+    lab = _shrunk_lab(pixels, colorspace, work_size)
+    if np.hypot(lab[..., 1], lab[..., 2]).max() < GRAY_BELOW:
+        raise TrainingError("the picture has no colour", kind="gray", path=str(path))
+    return lab
+
+
+def picture_lab(path: Path, colorspace: Colorspace[Any], work_size: int) -> FloatArray:
+    """Read a picture, in colour or gray, and return its work picture.
 
     Parameters
     ----------
@@ -156,26 +186,8 @@ def work_lab(path: Path, colorspace: Colorspace[Any], work_size: int) -> FloatAr
     ------
     PictureError
         If it cannot be read.
-    TrainingError
-        If it has no colour (kind ``"gray"``).
     """
-    pixels = read_picture(path).pixels
-    if pixels.ndim != 3:
-        raise TrainingError("the picture is gray", kind="gray", path=str(path))
-    height, width = pixels.shape[:2]
-    lightness = np.empty((height, width), dtype=np.float32)
-    chroma = np.empty((height, width, 2), dtype=np.float32)
-    step = max(1, STRIPE_PIXELS // width)
-    for start in range(0, height, step):
-        color = color_of(pixels[start : start + step], colorspace)
-        lightness[start : start + step] = color[..., 0]
-        chroma[start : start + step] = color[..., 1:]
-    shape = work_shape((height, width), work_size)
-    if shape != (height, width):
-        lightness, chroma = area_shrink(lightness, shape), area_shrink(chroma, shape)
-    if np.hypot(chroma[..., 0], chroma[..., 1]).max() < GRAY_BELOW:
-        raise TrainingError("the picture has no colour", kind="gray", path=str(path))
-    return np.concatenate([lightness[..., np.newaxis], chroma], axis=-1)
+    return _shrunk_lab(read_picture(path).pixels, colorspace, work_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,11 +277,11 @@ class SampleOrReason:
 
     Parameters
     ----------
-    sampler : Sampler
-        Takes them.
+    sampler : callable
+        Takes them: a `Sampler`, or what stands before one.
     """
 
-    sampler: Sampler
+    sampler: Callable[[Photograph], Samples]
 
     def __call__(self, photograph: Photograph) -> Samples | Failure:
         """Return the samples, or what is wrong with this picture.
@@ -342,6 +354,22 @@ def choose_nodes(name: str, seed: int, count: int, per_image: int) -> IntArray:
     digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(digest, dtype="<u4"))
     return np.sort(rng.choice(count, size=per_image, replace=False))
+
+
+def _shrunk_lab(pixels: PixelArray, colorspace: Colorspace[Any], work_size: int) -> FloatArray:
+    """Return L*, a*, b* of pixels, computed at full size and averaged to the work picture."""
+    height, width = pixels.shape[:2]
+    lightness = np.empty((height, width), dtype=np.float32)
+    chroma = np.empty((height, width, 2), dtype=np.float32)
+    step = max(1, STRIPE_PIXELS // width)
+    for start in range(0, height, step):
+        color = color_of(pixels[start : start + step], colorspace)
+        lightness[start : start + step] = color[..., 0]
+        chroma[start : start + step] = color[..., 1:]
+    shape = work_shape((height, width), work_size)
+    if shape != (height, width):
+        lightness, chroma = area_shrink(lightness, shape), area_shrink(chroma, shape)
+    return np.concatenate([lightness[..., np.newaxis], chroma], axis=-1)
 
 
 def _pictures_below(folder: Path) -> list[Path]:

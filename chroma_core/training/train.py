@@ -111,6 +111,7 @@ def train(
     progress: Progress | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    avoid: Path | str | Sequence[Path | str] = (),
 ) -> TrainedModel:
     """Train a regressor and write its model folder.
 
@@ -149,6 +150,9 @@ def train(
         holds what came out of this very training, that is returned.
     overwrite : bool, optional
         Replace a model that is there already.
+    avoid : path, or list of paths, optional
+        Pictures that must not be trained on, see `chroma_core.training.extract.extract`; for
+        photographs alone.
 
     Returns
     -------
@@ -180,6 +184,11 @@ def train(
         _refuse_existing(target, overwrite=overwrite)
     data: ShardData | PhotographData
     if is_shards(source):
+        if avoid:
+            raise OptionError(
+                "what shards were made of cannot be avoided any more",
+                hint="say it to chroma extract, or train from the photographs",
+            )
         data = ShardData(source)  # type: ignore[arg-type]  # is_shards: it is one path
         features, colorspace = _agreed(data.settings, features, colorspace, work_size)
         if regressor.wants == "maps" and data.settings.per_image:
@@ -198,7 +207,9 @@ def train(
             colorspace = cast("Colorspace[Any]", find_stage("colorspace", "lab")())
         side = 256 if work_size is None else work_size
         if regressor.wants == "maps":
-            data = PhotographData(source, features, colorspace, side, workers=workers or 0)
+            data = PhotographData(
+                source, features, colorspace, side, workers=workers or 0, avoid=avoid
+            )
         else:
             extract(
                 source,
@@ -210,6 +221,7 @@ def train(
                 seed=seed,
                 workers=workers,
                 progress=report_to,
+                avoid=avoid,
             )
             data = ShardData(beside / "shards")
     facts = _facts_of(data)
@@ -428,6 +440,8 @@ def _facts_of(data: ShardData | PhotographData) -> dict[str, Any]:
         facts["settings_sha256"] = hashlib.sha256(
             json.dumps(data.settings.to_json(), sort_keys=True).encode()
         ).hexdigest()
+        if data.avoided:
+            facts["avoided pictures"] = data.avoided
     settings = data.settings
     facts["nodes a picture"] = settings.per_image or "all"
     facts["split"] = f"by picture, {settings.split}"

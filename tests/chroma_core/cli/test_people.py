@@ -46,6 +46,34 @@ def test_extract_counts_and_names_what_it_left_out(chroma, photographs, tmp_path
     assert outcome.err == "chroma: warning: gray.png: left out: the picture is gray\n"
 
 
+def test_pictures_of_an_evaluation_are_left_out_with_a_warning(chroma, photographs, tmp_path):
+    pytest.importorskip("pyarrow")
+    for folder, number in (("held-out", 3), ("more", 4)):
+        (tmp_path / folder).mkdir()
+        write_picture(np.repeat(coarse(number), 2, axis=0), tmp_path / folder / f"{folder}.png")
+    avoid = ("--avoid", tmp_path / "held-out", "--avoid", tmp_path / "more" / "more.png")
+
+    outcome = chroma("extract", photographs, "-o", tmp_path / "s", *PATCH, *avoid)
+
+    assert outcome.status == 0
+    assert outcome.err == "".join(
+        f"chroma: warning: {number}.png: left out: it looks like {name}, which is to be avoided\n"
+        for number, name in ((3, "held-out/held-out.png"), (4, "more/more.png"))
+    )
+
+
+def test_train_avoids_pictures_as_extract_does(chroma, photographs, tmp_path, caplog):
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("matplotlib")
+    arguments = ("-o", tmp_path / "m", "--regressor", "ridge", *PATCH)
+
+    outcome = chroma("train", photographs, *arguments, "--avoid", photographs / "3.png")
+
+    assert outcome.status == 0
+    assert "3.png gives no samples: it is 3.png, which is to be avoided" in caplog.text
+    assert load_model(tmp_path / "m").record["data"]["train pictures"] == 2
+
+
 def test_train_tells_the_errors_on_pictures_that_it_never_saw(chroma, photographs, tmp_path):
     pytest.importorskip("pyarrow")
     pytest.importorskip("matplotlib")

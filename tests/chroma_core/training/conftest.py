@@ -97,3 +97,18 @@ def photographs(tmp_path_factory):
         if place == 14:
             where.write_bytes(where.read_bytes()[:200])
     return folder
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """Return a function that draws the L* of a photograph: seven waves, as strong as in those."""
+
+    def draw(seed, height=90, width=120):
+        rng = np.random.default_rng(seed)
+        rows, cols = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+        down, across = rng.uniform(-4, 4, (2, 7, 1, 1))
+        phase, strength = rng.uniform(0, 2 * np.pi, (7, 1, 1)), rng.uniform(3, 12, (7, 1, 1))
+        waves = strength * np.cos(2 * np.pi * (down * rows + across * cols) + phase)
+        return np.clip(50 + waves.sum(axis=0), 0, 100)
+
+    return draw

@@ -234,14 +234,6 @@ def test_a_gray_picture_in_three_channels_is_gray(tmp_path):
     assert [item.picture for item in report.skipped] == ["1.jpg"]
 
 
-def test_evaluation_pictures_are_kept_out_by_their_hash(photographs, tmp_path, caplog):
-    planted = photographs / "town" / "007.png"
-    report = run(photographs, tmp_path, avoid={file_sha256(planted)[0]})
-
-    assert ("town/007.png", "evaluation") in [(s.picture, s.kind) for s in report.skipped]
-    assert "town/007.png gives no samples: it belongs to an evaluation" in caplog.text
-
-
 def test_a_folder_of_bad_pictures_alone_says_why(tmp_path):
     photographs = tmp_path / "photographs"
     photographs.mkdir()
