@@ -140,9 +140,9 @@ def _version(distribution: str) -> str | None:
 
 
 def _plugins(problems: list[str]) -> list[dict[str, Any]]:
-    """Load every plugin and tell its story."""
+    """Load every plugin, those of others in a process of their own first, and tell its story."""
     told = []
-    for story in plugin_stories():
+    for story in plugin_stories(probed=True):
         told.append(
             {
                 "name": story.plugin,

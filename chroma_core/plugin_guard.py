@@ -28,7 +28,7 @@ from chroma_core.errors import OptionError, PluginError
 from chroma_core.options import Options, describe_options
 from chroma_core.stages import Colorspace, Features, Refiner, Regressor, Role, Stage
 
-__all__ = ["Loaded", "load_guarded", "one_line"]
+__all__ = ["Loaded", "load_guarded", "one_line", "plugin_timeout"]
 
 TIMEOUT_VARIABLE = "CHROMA_PLUGIN_TIMEOUT"
 TIMEOUT = 10.0
@@ -84,7 +84,7 @@ def load_guarded(name: str, load: Callable[[], Any], timeout: float | None = Non
     OptionError
         If ``CHROMA_PLUGIN_TIMEOUT`` is no number of seconds.
     """
-    timeout = _timeout() if timeout is None else timeout
+    timeout = plugin_timeout() if timeout is None else timeout
     answers: list[Loaded] = []
 
     def work() -> None:
@@ -133,6 +133,26 @@ def one_line(error: BaseException, *, bare: bool = False) -> str:
     return cut.decode("utf-8")
 
 
+def plugin_timeout() -> float:
+    """Return how many seconds a plugin may take to load: ``CHROMA_PLUGIN_TIMEOUT``, or 10.
+
+    Raises
+    ------
+    OptionError
+        If the variable is no number of seconds.
+    """
+    text = os.environ.get(TIMEOUT_VARIABLE, "")
+    if not text:
+        return TIMEOUT
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < threading.TIMEOUT_MAX:
+        raise OptionError(f"{TIMEOUT_VARIABLE} is {text!r}, wanted seconds above 0")
+    return seconds
+
+
 class _Exit(SystemExit):
     """A plugin called `os._exit`, which nothing could catch."""
 
@@ -174,19 +194,6 @@ def _kept_directory() -> Iterator[None]:
 def _slow(timeout: float) -> str:
     wait = f"({TIMEOUT_VARIABLE} sets how long to wait)"
     return f"did not finish loading in {timeout:g} s and was left {wait}"
-
-
-def _timeout() -> float:
-    text = os.environ.get(TIMEOUT_VARIABLE, "")
-    if not text:
-        return TIMEOUT
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < threading.TIMEOUT_MAX:
-        raise OptionError(f"{TIMEOUT_VARIABLE} is {text!r}, wanted seconds above 0")
-    return seconds
 
 
 def _offers(plugin: Any) -> Loaded:

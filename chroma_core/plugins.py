@@ -17,6 +17,7 @@ import importlib.util
 import re
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from chroma_core.errors import PluginError, StageNotFound
 from chroma_core.hookspecs import hookimpl
 from chroma_core.options import OptionDescription, describe_options
 from chroma_core.plugin_guard import Loaded, load_guarded
+from chroma_core.plugin_probe import probe
 from chroma_core.stages import Role, Stage
 
 __all__ = [
@@ -264,8 +266,18 @@ class Registry:
             for called, plugin, stage in self._stages()
         ]
 
-    def plugin_stories(self) -> list[PluginStory]:
-        """Return what became of each plugin, chroma's own first."""
+    def plugin_stories(self, *, probed: bool = False) -> list[PluginStory]:
+        """Return what became of each plugin, chroma's own first.
+
+        Parameters
+        ----------
+        probed : bool, optional
+            Load each plugin of others in a process of its own first, unless it is loaded already.
+            One that crashes that process, or lets it hang, is told of and not loaded here; it takes
+            about as long as starting this program.
+        """
+        if probed:
+            self._probe()
         clashes: dict[int, list[str]] = {}
         for called, plugin, stage in self._stages():
             if called != stage.name:
@@ -343,6 +355,17 @@ class Registry:
                 )
             return [*self._found, *self._registered]
 
+    def _probe(self) -> None:
+        """Keep plugins of others out that a process does not survive."""
+        with self._lock:
+            for plugin in self._plugins():
+                if plugin.loaded is None and not plugin.shipped:
+                    start = time.monotonic()
+                    problem = probe(plugin.module, self._timeout)
+                    if problem:
+                        took = time.monotonic() - start
+                        plugin.loaded = Loaded(problem=problem, seconds=took)
+
     def _load(self, *, shipped_only: bool) -> list[_Plugin]:
         with self._lock:
             plugins = [p for p in self._plugins() if p.shipped or not shipped_only]
@@ -367,9 +390,9 @@ def installed_stages() -> list[StageInfo]:
     return _DEFAULT.installed_stages()
 
 
-def plugin_stories() -> list[PluginStory]:
+def plugin_stories(*, probed: bool = False) -> list[PluginStory]:
     """Return what became of each installed plugin; see `Registry.plugin_stories`."""
-    return _DEFAULT.plugin_stories()
+    return _DEFAULT.plugin_stories(probed=probed)
 
 
 def model_folders() -> list[Path]:

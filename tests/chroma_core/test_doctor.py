@@ -109,7 +109,7 @@ def test_a_broken_and_a_slow_plugin_are_problems(monkeypatch):
         PluginStory(plugin="broken", problem="ImportError: no", seconds=0.0, **story),
         PluginStory(plugin="slow", problem="", seconds=30.0, **story),
     ]
-    monkeypatch.setattr(doctor, "plugin_stories", lambda: stories)
+    monkeypatch.setattr(doctor, "plugin_stories", lambda **how: stories)
     monkeypatch.setattr(doctor, "list_models", list)
 
     problems = doctor.examine().problems
