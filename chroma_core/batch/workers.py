@@ -24,10 +24,10 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from chroma_core.batch.memory import family_bytes, memory_limit
 from chroma_core.batch.plan import Job
 from chroma_core.batch.run import Done
 from chroma_core.errors import ChromaError, InputError, PictureError
+from chroma_core.memory import family_bytes, memory_limit
 
 __all__ = ["Answer", "Supervisor", "work_to_text"]
 

@@ -23,6 +23,7 @@ from chroma_core.training.sampling import (
     Sampler,
     find_photographs,
 )
+from chroma_core.training.shard_check import check_shard
 from chroma_core.training.shards import PictureRows, ShardReader, import_pyarrow, unpack
 from chroma_core.training.split import DEFAULT_RULE, modulus_of
 from chroma_core.training.streams import Moments, batches, moments
@@ -80,7 +81,8 @@ class ShardData:
         What `chroma_core.training.extract.extract` wrote.
     verify : bool, optional
         Whether the SHA-256 of each shard is compared with the manifest before it is first read.
-        Page checksums are verified in any case.
+        Page checksums are verified in any case, and another process reads each shard once before
+        this one does, see `chroma_core.training.shard_check`.
 
     Raises
     ------
@@ -104,7 +106,7 @@ class ShardData:
             )
         self._verify = verify
         self._open: dict[int, ShardReader] = {}
-        self._verified: set[int] = set()
+        self._checked: set[int] = set()
         self._places: dict[Split, list[tuple[int, int]]] = {split: [] for split in SPLITS}
         for number, shard in enumerate(self.manifest.shards):
             for group, record in enumerate(shard.pictures):
@@ -181,16 +183,14 @@ class ShardData:
         if number not in self._open:
             if len(self._open) >= _OPEN_SHARDS:
                 self._open.pop(next(iter(self._open)))
+            if number not in self._checked:
+                check_shard(self.folder, self.manifest, number, verify=self._verify)
+                self._checked.add(number)
             first = sum(len(shard.pictures) for shard in self.manifest.shards[:number])
             record = self.manifest.shards[number]
             self._open[number] = ShardReader(
-                self.folder / record.file,
-                record,
-                self.settings,
-                first,
-                verify=self._verify and number not in self._verified,
+                self.folder / record.file, record, self.settings, first, verify=False
             )
-            self._verified.add(number)
         return self._open[number]
 
 
