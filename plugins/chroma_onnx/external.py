@@ -3,7 +3,8 @@
 An ONNX file is a protobuf message (https://protobuf.dev/programming-guides/encoding/), a
 ``ModelProto`` of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Tensors stand in it at
 many depths: initializers, attributes of nodes, graphs inside attributes, functions. Only the way to
-them is followed here; their numbers are passed over, not copied.
+them is followed here; their numbers are passed over, not copied. On that way nodes are counted, and
+what tensors claim to hold is read: networks that are larger than any are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ _INSIDE: dict[str, dict[int, str]] = {
 }
 """Kind of message to the numbers of its fields in which tensors stand, and their kinds."""
 
+MOST_NODES = 100_000
+"""Nodes of a network, those of its branches and functions included; DDColor's has some 3,000."""
+
+MOST_NUMBERS = 1 << 31
+"""Numbers in a tensor: a file of 2 GiB holds no more."""
+
 _GRAPH = 7
+_DIMENSIONS = 1
 _NAME, _EXTERNAL_DATA, _DATA_LOCATION, _EXTERNAL = 8, 13, 14, 1
 _KEY, _VALUE = 1, 2
 
@@ -46,7 +54,8 @@ def external_tensors(model: bytes) -> list[tuple[str, str]]:
     Raises
     ------
     ModelFormatError
-        If that is no such message, or there is no graph in it.
+        If that is no such message, there is no graph in it, or it has more nodes, or larger
+        tensors, than any network.
 
     Examples
     --------
@@ -58,7 +67,7 @@ def external_tensors(model: bytes) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     # Not by recursion: how deep messages lie in each other is the file's choice.
     waiting = [("model", memoryview(model))]
-    graphs = 0
+    graphs = nodes = 0
     try:
         if model[4:8] == _FLATBUFFER:
             raise ValueError("onnxruntime's own format")
@@ -67,6 +76,9 @@ def external_tensors(model: bytes) -> list[tuple[str, str]]:
             if kind == "tensor":
                 found += _declared(message)
                 continue
+            nodes += kind == "node"
+            if nodes > MOST_NODES:
+                raise ModelFormatError(f"has more than {MOST_NODES:,} nodes")
             for number, value in _fields(message):
                 if number in _INSIDE[kind] and isinstance(value, memoryview):
                     waiting.append((_INSIDE[kind][number], value))
@@ -80,9 +92,15 @@ def external_tensors(model: bytes) -> list[tuple[str, str]]:
 
 def _declared(tensor: memoryview) -> list[tuple[str, str]]:
     """Return name and location of a tensor if it declares to lie elsewhere."""
-    name, location, elsewhere = "", "", False
+    name, location, elsewhere, numbers = "", "", False, 1
     for number, value in _fields(tensor):
-        if number == _DATA_LOCATION:
+        if number == _DIMENSIONS:
+            for side in [value] if isinstance(value, int) else _varints(value):
+                # A negative side is a number near 2^64 here; one of 0 makes no other harmless.
+                numbers *= max(side, 1)
+            if numbers > MOST_NUMBERS:
+                raise ModelFormatError(f"has a tensor of more than {MOST_NUMBERS:,} numbers")
+        elif number == _DATA_LOCATION:
             elsewhere |= value == _EXTERNAL
         elif isinstance(value, memoryview) and number == _NAME:
             name = _text(value)
@@ -131,6 +149,14 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise ValueError("cut off")
         yield number, message[place : place + length]
         place += length
+
+
+def _varints(message: memoryview) -> Iterator[int]:
+    """Yield numbers that stand one behind the other, as repeated ones may."""
+    place = 0
+    while place < len(message):
+        number, place = _varint(message, place)
+        yield number
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Regressor ``onnx-file``: runs colorization networks of others from a local file.
 
 A profile says what the network is given and what its answer means (`chroma_onnx.profiles`). No file
-but the named one is opened: a network that keeps its weights in further files is refused.
+but the named one is opened: a network that keeps its weights in further files is refused. It runs
+in a process of its own (`chroma_onnx.apart`), which is ended if it takes too much time or memory.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from chroma_core.arrays import FloatArray
 from chroma_core.errors import ModelError, ModelFormatError, ModelMismatch, OptionError
 from chroma_core.options import Options, option
 from chroma_core.stages import Grid, Prediction, Regressor
-from chroma_onnx.encoder import load_session
-from chroma_onnx.external import external_tensors
+from chroma_onnx.apart import SessionApart, Tensor
 from chroma_onnx.profiles import CHANNELS, PROFILES, Input, Layout, Profile, Resize, network_input
 
 __all__ = ["OnnxFileOptions", "OnnxFileRegressor"]
@@ -61,6 +61,9 @@ class OnnxFileOptions(Options):
     resize: Resize = option("bilinear", "custom: how the picture comes to the network's size")
     sha256: str = option("", "SHA-256 that the file must have, in hexadecimal; empty: any")
     threads: int = option(1, "threads of onnxruntime; 0: as many as it likes", ge=0, run=True)
+    timeout: float = option(
+        600.0, "longest time to load the network, and to run it once", unit="s", gt=0, run=True
+    )
 
     def __post_init__(self) -> None:
         """Refuse what a named profile would not look at, and what is no digest."""
@@ -92,9 +95,9 @@ class OnnxFileOptions(Options):
 class OnnxFileRegressor(Regressor[OnnxFileOptions]):
     """A colorization network of others, from an ONNX file of yours, run by onnxruntime.
 
-    The file is read once, when the stage is made. From then on `options` names the file without
-    its folder, and its SHA-256: what is written into pictures says which network it was, and
-    nothing of the disk that it lay on.
+    The file is read when the stage is made, and again only if the process that runs it had to be
+    ended. `options` then names the file without its folder, and its SHA-256: what is written into
+    pictures says which network it was, and nothing of the disk that it lay on.
 
     Parameters
     ----------
@@ -104,7 +107,7 @@ class OnnxFileRegressor(Regressor[OnnxFileOptions]):
     Raises
     ------
     ModelError
-        If there is no such file.
+        If there is no such file, or loading it takes too much time or memory.
     ModelFormatError
         If it is no ONNX file, keeps tensors in other files, or cannot be run.
     ModelMismatch
@@ -140,7 +143,8 @@ class OnnxFileRegressor(Regressor[OnnxFileOptions]):
         Raises
         ------
         ModelError
-            If no file is named, or the nodes are not the picture's pixels.
+            If no file is named, the nodes are not the picture's pixels, or the network takes too
+            much time or memory.
         ModelFormatError
             If the network fails, or answers with NaN.
         """
@@ -163,7 +167,7 @@ class _Network:
 
     Parameters
     ----------
-    session : onnxruntime.InferenceSession
+    session : SessionApart
         The loaded file.
     profile : Profile
         What it expects.
@@ -175,14 +179,16 @@ class _Network:
         The file, as the user named it.
     """
 
-    def __init__(self, session: Any, profile: Profile, asked: str, size: int, path: str) -> None:
+    def __init__(
+        self, session: SessionApart, profile: Profile, asked: str, size: int, path: str
+    ) -> None:
         self._session, self._profile, self._path = session, profile, path
         self._story = (
-            f"takes {_signature(session.get_inputs())} and gives "
-            f"{_signature(session.get_outputs())}; profile {asked} takes "
+            f"takes {_signature(session.inputs)} and gives "
+            f"{_signature(session.outputs)}; profile {asked} takes "
             f"{_wanted(profile, CHANNELS[profile.input])} and gives {_wanted(profile, 2)}, float"
         )
-        takes, gives = session.get_inputs(), session.get_outputs()
+        takes, gives = session.inputs, session.outputs
         if len(takes) != 1 or len(gives) != 1:
             raise self._other()
         if takes[0].type not in DTYPES or gives[0].type not in DTYPES:
@@ -200,19 +206,11 @@ class _Network:
             )
         self._shape = (given[0] or profile.size, given[1] or profile.size)
         self._dtype = DTYPES[takes[0].type]
-        self._name = takes[0].name
 
     def __call__(self, lightness: FloatArray) -> FloatArray:
         """Return a* and b*, shape (rows, cols, 2), float32, for L* of shape (h, w)."""
         given = network_input(lightness, self._profile, self._shape).astype(self._dtype)
-        try:
-            (answer,) = self._session.run(None, {self._name: given})
-        except Exception as error:
-            # onnxruntime's errors share no base class of their own.
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelFormatError(
-                f"onnxruntime cannot run this network: {what[:200]}", path=self._path
-            ) from error
+        answer = self._session.run(given)
         if _sides(answer.shape, 2, self._profile.layout) is None:
             shape = ", ".join(str(side) for side in answer.shape)
             raise ModelMismatch(f"answers ({shape}); {self._story}", path=self._path)
@@ -239,26 +237,23 @@ class _Network:
 def _opened(options: OnnxFileOptions) -> tuple[_Network, str]:
     """Return the network in a file, and the file's SHA-256."""
     path = str(options.path)
-    content = _content(options.path)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(_content(options.path)).hexdigest()
     if options.sha256 not in ("", digest):
         raise ModelMismatch(
             f"has SHA-256 {digest[:12]}..., wanted {options.sha256[:12]}...",
             hint="it is another network than the one asked for",
             path=path,
         )
-    try:
-        elsewhere = external_tensors(content)
-        if elsewhere:
-            name, location = elsewhere[0]
-            raise ModelFormatError(
-                f"keeps {len(elsewhere)} of its tensors in other files, such as {name[:80]!r} in "
-                f"{location[:80]!r}, which is refused",
-                hint="save the network as one file",
-            )
-        session = load_session(content, options.threads)
-    except ModelFormatError as error:
-        raise ModelFormatError(error.what, hint=error.hint, path=path) from error
+
+    lies_at = options.path.absolute()
+
+    def read_again() -> bytes:
+        again = _content(lies_at)
+        if hashlib.sha256(again).hexdigest() != digest:
+            raise ModelMismatch("has changed since it was read first", path=path)
+        return again
+
+    session = SessionApart(read_again, digest, options.threads, options.timeout, path)
     return _Network(session, options.chosen(), options.profile, options.size, path), digest
 
 
@@ -281,7 +276,7 @@ def _content(path: Path) -> bytes:
         raise ModelError(f"cannot be read: {why}", path=str(path), exit_status=69) from error
 
 
-def _signature(tensors: Sequence[Any]) -> str:
+def _signature(tensors: Sequence[Tensor]) -> str:
     """Return names, shapes and types of inputs or outputs in words."""
     told = []
     for one in tensors[:4]:
