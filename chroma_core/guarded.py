@@ -166,6 +166,8 @@ class GuardedProcess:
                 raise Stopped("memory", f"answered with {told['bytes']} bytes, wanted {most_bytes}")
             content = bytearray(told["bytes"])
             self._fill(memoryview(content))
+            # At the end in any case: what it holds when it was quicker than a look counts as well.
+            self._look_at_memory()
         except BaseException:
             # Also when interrupted: a half-read answer must not be taken for the next one's.
             self.close()
@@ -239,6 +241,9 @@ class GuardedProcess:
     def _look(self, now: float) -> None:
         if now > self._deadline:
             raise Stopped("timeout", f"was stopped after {now - self._began:.0f} s")
+        self._look_at_memory()
+
+    def _look_at_memory(self) -> None:
         if resident_bytes(self._process.pid) > self._memory:
             raise Stopped("memory", f"takes more than {self._memory:,} bytes of memory")
 

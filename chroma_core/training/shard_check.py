@@ -70,11 +70,11 @@ def check_shard(folder: Path, manifest: Manifest, number: int, *, verify: bool) 
     with _LOCK:
         try:
             size = os.stat(folder / MANIFEST).st_size
-            _current().ask(
-                question,
-                seconds=SECONDS + record.bytes / BYTES_A_SECOND,
-                memory=min(memory_limit(1), BASE_BYTES + COPIES * (largest + size)),
-            )
+            bounds = {
+                "seconds": SECONDS + record.bytes / BYTES_A_SECOND,
+                "memory": min(memory_limit(1), BASE_BYTES + COPIES * (largest + size)),
+            }
+            _ask(question, bounds)
         except OSError as error:
             raise TrainingError(
                 f"cannot be read: {error.strerror or type(error).__name__}", path=path
@@ -86,6 +86,17 @@ def check_shard(folder: Path, manifest: Manifest, number: int, *, verify: bool) 
             raise TrainingError(
                 f"the shard is damaged: reading it {stopped}", hint=hint, path=path
             ) from stopped
+
+
+def _ask(question: Mapping[str, Any], bounds: Mapping[str, Any]) -> None:
+    """Ask the process, and a new one where it may hold too much of shards before."""
+    used = any(process.alive for process in _processes)
+    try:
+        _current().ask(question, **bounds)
+    except Stopped as stopped:
+        if stopped.kind != "memory" or not used:
+            raise
+        _current().ask(question, **bounds)
 
 
 def _current() -> GuardedProcess:

@@ -5,7 +5,8 @@ and runs it: the process is watched, and ended when it takes more than it may, w
 error. What comes back is what a session in this process would give, bit for bit.
 
 One process serves all networks of a program, and keeps those that were used last. One that was
-ended is started anew for the next picture.
+ended is started anew for the next picture; and at once where it may have been ended for what it
+kept of other networks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -42,6 +44,10 @@ DTYPES = ("float16", "float32")
 
 _LOCK = threading.Lock()
 _processes: list[GuardedProcess] = []
+_served: set[Any] = set()
+"""What the process was asked for so far, by digest."""
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,11 @@ class SessionApart:
     ) -> None:
         self._read, self._seconds, self._path = read, seconds, path
         self._key = {"digest": digest, "threads": threads, "path": path}
-        with _LOCK:
-            told = self._loaded()
+        try:
+            told = self._guarded(self._loaded)
+        except ModelError as error:
+            error.path = path
+            raise
         self.inputs = _tensors(told["inputs"])
         self.outputs = _tensors(told["outputs"])
 
@@ -121,9 +130,12 @@ class SessionApart:
         """
         question = {"do": "run", "shape": given.shape, "dtype": given.dtype.name}
         payload = np.ascontiguousarray(given).reshape(-1).view(np.uint8).data
-        with _LOCK:
+
+        def work() -> tuple[dict[str, Any], bytearray]:
             self._loaded()
-            told, content = self._ask(question, [payload], ANSWER_BYTES)
+            return self._ask(question, [payload], ANSWER_BYTES)
+
+        told, content = self._guarded(work)
         if told["dtype"] not in DTYPES:
             raise self._failed("answered with something else")
         try:
@@ -131,6 +143,17 @@ class SessionApart:
         except (TypeError, ValueError):
             raise self._failed("answered with something else") from None
         return answer
+
+    def _guarded(self, work: Callable[[], ResultT]) -> ResultT:
+        """Do what asks the process, in turn with other threads."""
+        with _LOCK:
+            while True:
+                try:
+                    return work()
+                except Stopped as stopped:
+                    # A new process serves this network alone, so there is no third time.
+                    if stopped.kind != "memory" or len(_served) < 2:
+                        raise self._failed(str(stopped), stopped.kind) from stopped
 
     def _loaded(self) -> dict[str, Any]:
         """Return what the process says of the network, after it has loaded it if it had not."""
@@ -145,23 +168,22 @@ class SessionApart:
         payload: Sequence[bytes | memoryview] = (),
         most_bytes: int = 0,
     ) -> tuple[dict[str, Any], bytearray]:
-        try:
-            return _current().ask(
-                {**question, **self._key},
-                payload,
-                seconds=self._seconds,
-                memory=memory_limit(1),
-                most_bytes=most_bytes,
-            )
-        except Stopped as stopped:
-            raise self._failed(str(stopped), stopped.kind) from stopped
+        process = _current()
+        _served.add(self._key["digest"])
+        return process.ask(
+            {**question, **self._key},
+            payload,
+            seconds=self._seconds,
+            memory=memory_limit(1),
+            most_bytes=most_bytes,
+        )
 
     def _failed(self, what: str, kind: str = "crash") -> ModelError:
+        """Return an error without a path: that is the picture's, which whoever knows it adds."""
         hint = {"memory": "CHROMA_WORKER_MEMORY", "timeout": "--set onnx-file.timeout=SECONDS"}
         return ModelError(
-            f"the network {what}",
+            f"the network {Path(self._path).name} {what}",
             hint=hint.get(kind, ""),
-            path=self._path,
             exit_status=75,
             kind=kind,
         )
@@ -177,6 +199,7 @@ def _current() -> GuardedProcess:
         if _processes[-1].alive:
             return _processes[-1]
         _processes.pop().close()
+    _served.clear()
     _processes.append(GuardedProcess("chroma_onnx.apart"))
     return _processes[-1]
 

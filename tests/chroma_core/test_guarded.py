@@ -157,6 +157,14 @@ def test_what_takes_too_long_is_stopped(process, what):
     assert not process.alive
 
 
+def test_what_a_quick_answer_leaves_behind_counts(process):
+    """However short it took: the next answer must not begin with a process that is too large."""
+    with pytest.raises(Stopped, match="takes more than 1,048,576 bytes"):
+        ask(process, "echo", memory=MIB)
+
+    assert not process.alive
+
+
 def test_a_payload_that_is_never_read_is_given_up(process):
     """The pipe is full long before, so that writing itself must not wait for ever."""
     ask(process, "echo")

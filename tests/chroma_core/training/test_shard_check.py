@@ -158,6 +158,27 @@ def test_a_crash_is_an_error_that_names_the_shard(tmp_path, write_shards, monkey
     assert caught.value.path == str(tmp_path / "shard-00000.parquet")
 
 
+def test_what_is_held_of_shards_before_is_not_charged_to_the_next(
+    tmp_path, write_shards, monkeypatch
+):
+    write_shards(tmp_path, [5])
+    list(ShardData(tmp_path).samples("card"))
+    numbers = []
+
+    def full(self, *question, **bounds):
+        numbers.append(self.pid)
+        if len(numbers) == 1:
+            self.close()
+            raise Stopped("memory", "takes more than it may")
+        return real(self, *question, **bounds)
+
+    real = GuardedProcess.ask
+    monkeypatch.setattr(GuardedProcess, "ask", full)
+
+    assert len(list(ShardData(tmp_path).samples("card"))) == 1
+    assert len(set(numbers)) == 2
+
+
 def test_each_shard_is_checked_once(tmp_path, write_shards, monkeypatch):
     write_shards(tmp_path, [5] * 12, per_shard=4)
     asked = []

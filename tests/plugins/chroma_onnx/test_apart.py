@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from chroma_core.errors import ModelError, ModelFormatError, ModelMismatch
+from chroma_core.guarded import GuardedProcess, Stopped
 from chroma_core.pictures.worker import resident_bytes
 from chroma_core.stages import Grid
 
@@ -248,13 +250,14 @@ def test_a_network_that_takes_too_much_memory_costs_an_error(stage, limited, con
     before = resident_bytes(os.getpid())
     regressor = stage(content)
     for _ in range(2):
-        with pytest.raises(ModelError, match="takes more than 536,870,912 bytes of") as caught:
+        with pytest.raises(ModelError) as caught:
             chroma_of(regressor, picture())
 
         error = caught.value
         assert (error.exit_status, error.kind, error.hint) == (75, "memory", "CHROMA_WORKER_MEMORY")
-        assert error.path.endswith("network.onnx")
-        assert "\n" not in str(error)
+        # Whose picture it was, the caller knows.
+        assert error.what == "the network network.onnx takes more than 536,870,912 bytes of memory"
+        assert error.path == ""
     # This process took nothing for it, and goes on, with a new one beside it.
     assert resident_bytes(os.getpid()) - before < 64 * MIB
     good = stage(random_network(), "good.onnx")
@@ -269,10 +272,38 @@ def test_a_network_of_less_than_the_limit_runs(stage, limited):
     np.testing.assert_allclose(answer, 4096 * 50, rtol=1e-4)
 
 
+def test_what_is_kept_of_other_networks_is_not_charged_to_the_next(stage, monkeypatch):
+    first, second = (stage(random_network(seed), f"{seed}.onnx") for seed in range(2))
+    wanted = [chroma_of(regressor, picture()) for regressor in (first, second)]
+    number = process().pid
+    asked = []
+
+    def crowded(self, question, *rest, **bounds):
+        asked.append((self.pid, question["do"]))
+        if (self.pid, question["do"]) == (number, "run"):
+            self.close()
+            raise Stopped("memory", "takes more than it may")
+        return real(self, question, *rest, **bounds)
+
+    real = GuardedProcess.ask
+    monkeypatch.setattr(GuardedProcess, "ask", crowded)
+
+    np.testing.assert_array_equal(chroma_of(second, picture()), wanted[1])
+    fresh = process().pid
+    assert asked == [
+        *[(number, what) for what in ("tell", "run")],
+        *[(fresh, what) for what in ("tell", "load", "run")],
+    ]
+    # The second network alone is to blame now.
+    number = fresh
+    with pytest.raises(ModelError, match=r"1\.onnx takes more than it may"):
+        chroma_of(second, picture())
+
+
 def test_a_network_that_never_ends_costs_an_error(stage):
     regressor = stage(endless(), timeout=1.0)
     began = time.monotonic()
-    with pytest.raises(ModelError, match=r"the network was stopped after \d+ s") as caught:
+    with pytest.raises(ModelError, match=r"network\.onnx was stopped after \d+ s") as caught:
         chroma_of(regressor, picture())
 
     assert time.monotonic() - began < 30
@@ -297,9 +328,19 @@ def test_a_crash_names_the_file_and_how_it_ended(stage, monkeypatch):
     dead = process()
     monkeypatch.setattr(apart, "_current", lambda: dead)
 
-    with pytest.raises(ModelError, match=r"the network ended its process \(signal 9\)") as caught:
+    with pytest.raises(ModelError, match=r"network\.onnx ended its process \(signal 9\)") as caught:
         chroma_of(regressor, picture())
     assert (caught.value.exit_status, caught.value.kind) == (75, "crash")
+
+
+def test_a_network_that_cannot_even_be_loaded_costs_an_error(stage, tmp_path, monkeypatch):
+    # Less than the process has once onnxruntime is there.
+    monkeypatch.setenv("CHROMA_WORKER_MEMORY", "40Mi")
+
+    with pytest.raises(ModelError, match="takes more than 41,943,040 bytes of memory") as caught:
+        stage(random_network())
+    assert caught.value.exit_status == 75
+    assert caught.value.path == str(tmp_path / "network.onnx")
 
 
 # --- answers that are none -----------------------------------------------------------------------
@@ -433,3 +474,34 @@ def test_a_program_without_a_main_guard_runs_once_and_leaves_no_process(tmp_path
 
     (line,) = done.stdout.splitlines()
     assert not os.path.exists(f"/proc/{line}")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_command_line_ends_with_75_and_a_line_for_each_picture(tmp_path, limited, workers):
+    (tmp_path / "network.onnx").write_bytes(greedy(65_536 * MIB))
+    (tmp_path / "photos").mkdir()
+    for seed in range(2):
+        gray = np.round(picture(seed) * 2.55).astype(np.uint8)
+        Image.fromarray(gray).save(tmp_path / "photos" / f"{seed}.png")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "chroma_core", "run", tmp_path / "photos"),
+            *("-o", tmp_path / "out", "--workers", workers, "--features", "pixels"),
+            *("--regressor", "onnx-file", "--set", f"onnx-file.path={tmp_path / 'network.onnx'}"),
+            *("--set", "onnx-file.profile=eccv16"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if "error" in line]
+
+    assert done.returncode == 75, done.stderr
+    for place, line in enumerate(sorted(lines)):
+        assert line.startswith(
+            f"chroma: error: {tmp_path / 'photos' / f'{place}.png'}: the network"
+        )
+        assert "network.onnx takes more than" in line
+    assert len(lines) == 2
+    assert not list((tmp_path / "out").glob("*.png"))
