@@ -44,7 +44,7 @@ mutants: $(VENV)/.ready-to-develop
 $(VENV)/.ready-to-run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --upgrade 'pip>=25'
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[opencv,tensorflow]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[opencv,onnx,tensorflow]'
 	touch $@
 
 $(VENV)/.ready-to-develop: pyproject.toml constraints.txt

@@ -31,21 +31,27 @@ chroma train "$out/shards-semantic" -o "$out/semantic-dense" --regressor tf-dens
     --name semantic-dense --licence Apache-2.0 --set train.epochs=8 --set train.batch=512 \
     --set train.dropout=0.15 --set train.patience=4 --set train.buffer_rows=1200000
 
-# ENCODER: training/encoder/read_lite0.py and training/unet/encoder_start.py make it.
+# ENCODER: training/encoder/read_lite0.py and training/unet/encoder_start.py make it. TORCH: a Python
+# with torch, as training/unet/train_with_torch.py says. An hour on two cores with AMX.
 if [ -n "${ENCODER:-}" ]; then
-    chroma train "$photos" -o "$out/unet-begun" --regressor tf-unet --name unet \
-        --set train.start="$ENCODER" --set train.epochs=8 --set train.sizes=160,192,224 \
-        --set train.learning_rate=7e-4 --set train.parts=2
+    export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=500000000
+    with_torch="${TORCH:?} $(dirname "$0")/unet/train_with_torch.py"
+    $with_torch "$photos" "$out/unet-begun" --start "$ENCODER" --epochs 8 --fall 0
+    $with_torch "$photos" "$out/unet-ended" --start "$out/unet-begun/net.safetensors" \
+        --epochs 7.5 --fall 0.9 --warmup 30 --rate 1.2e-3 --encoder-rate 0.05 \
+        --late-sizes 160,192,224,256 --seed 1
+    # No epochs: measures, and chooses how answers are decoded.
     chroma train "$photos" -o "$out/unet" --regressor tf-unet --name unet --licence Apache-2.0 \
-        --set train.start="$out/unet-begun" --set train.epochs=1.6 --set train.sizes=224,256 \
-        --set train.learning_rate=2.5e-4 --set train.warmup=50 --set train.seed=1 \
-        --set train.validate=300 --set train.parts=2
+        --set train.start="$out/unet-ended/net.safetensors" --set train.epochs=0 \
+        --set train.validate=300
 fi
 
 for model in local-dense sift-dense semantic-dense ${ENCODER:+unet}; do
     if [ $# -gt 0 ]; then
         chroma evaluate "$@" --model "$out/$model" \
             --csv "$out/$model.csv" --html "$out/$model.html" --json > "$out/$model.json"
-        python "$(dirname "$0")/write_cards.py" "$out/$model" "$out/$model.json"
+        logs=()
+        [ "$model" != unet ] || logs=("$out/unet-begun/log.csv" "$out/unet-ended/log.csv")
+        python "$(dirname "$0")/write_cards.py" "$out/$model" "$out/$model.json" "${logs[@]}"
     fi
 done

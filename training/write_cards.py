@@ -2,14 +2,16 @@
 
 ::
 
-    python training/write_cards.py MODEL_FOLDER EVALUATION.json
+    python training/write_cards.py MODEL_FOLDER EVALUATION.json [LOG.csv...]
 
-EVALUATION.json is what ``chroma evaluate … --json`` printed for this model. The weights stay as
-they are: the folder is written anew with a longer record, and its card follows from the record.
+EVALUATION.json is what ``chroma evaluate … --json`` printed for this model; the logs are those of
+``unet/train_with_torch.py``, in order, and become the model's history. The weights stay as they
+are: the folder is written anew with a longer record, and its card follows from the record.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 from chroma_core.models import load_model, save_model
 from chroma_core.plugins import find_stage
+from chroma_core.training.curves import curves_png, history_csv
 
 SOURCES = Path(__file__).with_name("sources.json")
 
@@ -64,14 +67,11 @@ UNET_LIMITS = (
     "sure (--certainty 0 shows all it has). Colours are invented, not found: never take them for "
     "evidence."
 )
-UNET_CERTAINTY = 0.2
-"""Advised after a look at historic photographs: without it, red patches on clothes and ceilings."""
-
 RUNS_ANYWHERE = {"unet": "onnx"}
 """Regressors that need no TensorFlow, where it is not ``dense``."""
 
 
-def main(folder: Path, evaluation: Path) -> None:
+def main(folder: Path, evaluation: Path, logs: list[Path]) -> None:
     """Write the model folder anew with a full record."""
     name = json.loads((folder / "model.json").read_text(encoding="utf-8"))["name"]
     model = load_model(folder, regressor=RUNS_ANYWHERE.get(name, "dense"))
@@ -84,14 +84,21 @@ def main(folder: Path, evaluation: Path) -> None:
     record["intended_use"] = INTENDED_USE
     limits = {"semantic-dense": SEMANTIC_LIMITS, "unet": UNET_LIMITS}
     record["limits"] = limits.get(name, LIMITS)
-    if name == "unet":
-        record["certainty"] = UNET_CERTAINTY
+    history = _history(logs)
     record["commands"] = ["training/shipped_models.sh PHOTOS OUT EVALUATION"]
     # Where logs went and how many threads ran does not belong to a model.
     of_the_run = ("log_dir", "threads", "start", "parts")
     record["options"] = {
         key: text for key, text in record["options"].items() if key not in of_the_run
     }
+    if history:
+        record["training"] = record["training"] | {"epochs": history[-1]["epoch"]}
+        record["options"] = {
+            f"{log.parent.name}.{key}": str(value)
+            for log in logs
+            for key, value in json.loads(log.with_name("options.json").read_text()).items()
+            if key != "threads"
+        }
     metrics = {key: fact for key, fact in record["metrics"].items() if "variance" in key}
     for part in found["sets"]:
         metrics[part["name"]] = _words(part)
@@ -111,8 +118,29 @@ def main(folder: Path, evaluation: Path) -> None:
         licence="Apache-2.0",
         overwrite=True,
     )
+    if history:
+        others = {
+            "history.csv": history_csv(history),
+            "learning-curve.png": curves_png(history, model.name),
+        }
     for name, data in others.items():
         (folder / name).write_bytes(data)
+
+
+def _history(logs: list[Path]) -> list[dict[str, float]]:
+    history: list[dict[str, float]] = []
+    for log in logs:
+        before = history[-1]["epoch"] if history else 0.0
+        with log.open(newline="", encoding="utf-8") as file:
+            history += [
+                {
+                    "epoch": round(before + float(row["epoch"]), 2),
+                    "loss": float(row["loss"]),
+                    "validation_loss": float(row["validation loss"]),
+                }
+                for row in csv.DictReader(file)
+            ]
+    return history
 
 
 def _words(part: dict[str, Any]) -> dict[str, str]:
@@ -133,4 +161,4 @@ def _words(part: dict[str, Any]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])

@@ -22,15 +22,18 @@ __all__ = [
     "ab_bins",
     "bin_weights",
     "chroma_of_logits",
+    "expected_distances",
     "probabilities",
     "soft_codes",
-    "spread_of_logits",
 ]
 
 SPACING = 10.0
 """Distance of neighbouring bins along a* and b*; that of Zhang et al."""
 
 _LIGHTNESS_STEP = 1.0
+
+_DISTANCES_AT_ONCE = 4096
+"""Nodes whose distances to all bins are in memory together: 7 MB in float32."""
 
 
 @lru_cache(maxsize=4)
@@ -106,7 +109,8 @@ def bin_weights(frequencies: FloatArray, *, mix: float = 0.5) -> FloatArray:
     Parameters
     ----------
     frequencies : ndarray, shape (k,)
-        How often each bin occurs, not negative, not all 0.
+        How often each bin occurs, not negative, not all 0. One that never occurs weighs as
+        much as the rarest that does.
     mix : float, optional
         Lambda of Zhang et al.: 0 weighs by the inverse of the frequency, 1 all alike.
 
@@ -116,7 +120,9 @@ def bin_weights(frequencies: FloatArray, *, mix: float = 0.5) -> FloatArray:
         Weights, float64; the mean weight of a colour that occurs is 1.
     """
     shares = frequencies / frequencies.sum()
-    weights = 1 / ((1 - mix) * shares + mix / len(shares))
+    # A bin that never occurs weighs as much as the rarest that does.
+    found = np.maximum(shares, shares[shares > 0].min())
+    weights = 1 / ((1 - mix) * found + mix / len(shares))
     scaled: FloatArray = weights / (weights * shares).sum()
     return scaled
 
@@ -164,15 +170,15 @@ def chroma_of_logits(
     return np.asarray(shares @ bins.astype(logits.dtype)) * logits.dtype.type(gain)
 
 
-def spread_of_logits(
+def expected_distances(
     logits: FloatArray,
     bins: FloatArray,
     weights: FloatArray,
     chroma: FloatArray,
     *,
     temperature: float = 1.0,
-) -> FloatArray:
-    """Return how far the true colour is expected to be from the one that was chosen.
+) -> tuple[FloatArray, FloatArray]:
+    """Return how far the true colour is expected to be from one that was chosen, and from gray.
 
     Parameters
     ----------
@@ -186,14 +192,21 @@ def spread_of_logits(
 
     Returns
     -------
-    ndarray, shape (...)
-        Root of the expected squared distance in the a*b* plane.
+    tuple of ndarray, shape (...)
+        Expected distances in the a*b* plane, from `chroma` and from (0, 0), in the dtype of
+        `logits`.
     """
     tilt = np.log(weights).astype(logits.dtype)
-    shares = probabilities((logits - tilt) / logits.dtype.type(temperature))
     grid = bins.astype(logits.dtype)
-    mean = shares @ grid
-    second = shares @ np.square(grid).sum(axis=-1)
-    # E|x - c|^2 = E|x|^2 - 2 c.E x + |c|^2
-    squared = second - 2 * (mean * chroma).sum(axis=-1) + np.square(chroma).sum(axis=-1)
-    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+    flat, chosen = logits.reshape(-1, logits.shape[-1]), chroma.reshape(-1, 2)
+    ours = np.empty(len(flat), dtype=logits.dtype)
+    grays = np.empty_like(ours)
+    away = np.hypot(grid[:, 0], grid[:, 1])
+    for start in range(0, len(flat), _DISTANCES_AT_ONCE):
+        part = slice(start, start + _DISTANCES_AT_ONCE)
+        shares = probabilities((flat[part] - tilt) / logits.dtype.type(temperature))
+        gaps = chosen[part, np.newaxis].astype(logits.dtype) - grid
+        ours[part] = (shares * np.hypot(gaps[..., 0], gaps[..., 1])).sum(axis=-1)
+        grays[part] = shares @ away
+    shape = logits.shape[:-1]
+    return ours.reshape(shape), grays.reshape(shape)

@@ -27,13 +27,13 @@ as float16 or float32. The network sees encoded gray in [0, 1].
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray
-from chroma_core.color.bins import ab_bins, chroma_of_logits, spread_of_logits
+from chroma_core.color.bins import ab_bins, chroma_of_logits, expected_distances
 from chroma_core.color.lab import lightness_to_gray
 from chroma_core.errors import ModelError, ModelMismatch
 from chroma_core.stages import Grid, Prediction, Weights, WeightShapes
@@ -51,6 +51,7 @@ __all__ = [
     "confidence_of",
     "cut_out",
     "decoding_at",
+    "doubts_of",
     "first_node",
     "gray_with_margin",
     "prediction_of",
@@ -68,8 +69,15 @@ MARGIN = 32
 """Fewest pixels of reflection, together, on both ends of a side: at its borders the network pads
 with zeros, which it should not mistake for the picture."""
 
-PATH_POINTS = 3
+PATH_POINTS = 9
 SURENESS_POINTS = 16
+
+CALM = 0.5
+"""Vividness of the colours that doubts are about: a gain that everyone sees through is no doubt."""
+
+GRAYS_SHARE = 0.4
+"""How much of gray's expected distance is taken off. At 0 the sure places are those that are dull
+anyway, at 1 those that are very colourful; in between, those where colour is better than none."""
 
 _BLOCKS = (
     # expansion, kernel, stride, channels, repeats
@@ -271,19 +279,46 @@ def decoding_at(path: AnyArray, vividness: float) -> Decoding:
     return Decoding(undo=undo, temperature=temperature, gain=gain * beyond)
 
 
-def confidence_of(spread: FloatArray, sureness: AnyArray) -> FloatArray:
-    """Return a confidence of 0 to 1 for expected distances from the truth.
+def doubts_of(logits: FloatArray, held: Mapping[str, AnyArray]) -> FloatArray:
+    """Return how much there is to say against the colours that logits are decoded to.
 
     Parameters
     ----------
-    spread : ndarray
-        Expected distance in the a*b* plane.
+    logits : ndarray, shape (..., k)
+        What the network answered.
+    held : Mapping[str, ndarray]
+        ``bins``, ``weights``, ``calibration`` and ``path`` of the model.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The expected distance of the truth from the colour at vividness `CALM`, less `GRAYS_SHARE`
+        of its expected distance from gray.
+    """
+    bins, weights = held["bins"].astype(np.float32), held["weights"].astype(np.float32)
+    how = decoding_at(held["path"], CALM)
+    calm = chroma_of_logits(
+        logits, bins, weights, undo=how.undo, temperature=how.temperature, gain=how.gain
+    )
+    ours, grays = expected_distances(
+        logits, bins, weights, calm, temperature=float(held["calibration"][0])
+    )
+    return ours - np.asarray(GRAYS_SHARE, dtype=logits.dtype) * grays
+
+
+def confidence_of(doubts: FloatArray, sureness: AnyArray) -> FloatArray:
+    """Return a confidence of 0 to 1 for doubts.
+
+    Parameters
+    ----------
+    doubts : ndarray
+        See `doubts_of`.
     sureness : ndarray, shape (s, 2)
-        Rows of distance, rising, and confidence, falling: the share of held-out pixels whose
-        expected distance was larger.
+        Rows of doubt, rising, and confidence, falling: the share of held-out pixels that were
+        doubted more.
     """
     table = sureness.astype(np.float64)
-    return np.interp(spread, table[:, 0], table[:, 1]).astype(np.float32)
+    return np.interp(doubts, table[:, 0], table[:, 1]).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,14 +377,8 @@ def prediction_of(logits: FloatArray, weights: Weights, origin: tuple[float, flo
         tensors=kept,
     )
     chroma = _decoded(empty, 1.0)
-    spread = spread_of_logits(
-        logits,
-        kept["bins"].astype(np.float32),
-        kept["weights"].astype(np.float32),
-        chroma,
-        temperature=float(kept["calibration"][0]),
-    )
-    return replace(empty, chroma=chroma, confidence=confidence_of(spread, kept["sureness"]))
+    confidence = confidence_of(doubts_of(logits, kept), kept["sureness"])
+    return replace(empty, chroma=chroma, confidence=confidence)
 
 
 def gray_with_margin(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from chroma_core.errors import PluginError
 
@@ -15,7 +14,10 @@ __all__ = ["curves_png", "history_csv"]
 _COLORS = {"a": "#b5306e", "b": "#b08a00", "ab": "#303030"}
 _SHOWN = {"a": "a*", "b": "b*", "ab": "a* and b*"}
 _STYLES = {"loss": ("--", "training rows"), "error": ("-", "unseen pictures")}
-_LOG_LOSSES = {"loss": ("--", "worn training squares"), "validation_loss": ("-", "unseen pictures")}
+_LOG_LOSSES = {
+    "loss": ("--", "#303030", "worn training squares"),
+    "validation_loss": ("-", "#303030", "unseen pictures"),
+}
 _POINTS = {"marker": "o", "markersize": 3}
 
 
@@ -71,31 +73,35 @@ def curves_png(history: Sequence[Mapping[str, float]], title: str = "") -> bytes
         ) from error
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
     names = list(dict.fromkeys(name for entry in history for name in entry))
+    ratios = [name for name in names if _ratio(name)]
     log_losses = [name for name in names if name in _LOG_LOSSES]
-    axes, *others = figure.subplots(1, 1 + bool(log_losses), squeeze=False)[0]
-    axes.axhline(1.0, color="0.7", linewidth=1, label="mean colour")
-    axes.set_ylabel("error / variance")
-
-    def draw(where: Any, name: str, style: str, color: str, label: str) -> None:
-        points = [(entry["epoch"], entry[name]) for entry in history if name in entry]
-        where.plot(*zip(*points, strict=True), style, color=color, label=label, **_POINTS)
-
-    for name in names:
-        kind, _, target = name.partition("_")
-        if kind in _STYLES and target in _COLORS:
-            style, seen = _STYLES[kind]
-            draw(axes, name, style, _COLORS[target], f"{_SHOWN[target]}, {seen}")
-    for name in log_losses:
-        style, seen = _LOG_LOSSES[name]
-        draw(others[0], name, style, _COLORS["ab"], seen)
-        others[0].set_ylabel("log loss, rare colours weighing more")
-    for each in (axes, *others):
-        each.set_xlabel("epoch")
-        each.xaxis.set_major_locator(MaxNLocator(integer=True))
-        each.legend(frameon=False, fontsize="small")
-        each.grid(alpha=0.25)
+    shown = [kind for kind in (ratios, log_losses) if kind] or [ratios]
+    places = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, kind in zip(places, shown, strict=True):
+        if kind is ratios:
+            axes.axhline(1.0, color="0.7", linewidth=1, label="mean colour")
+            axes.set_ylabel("error / variance")
+        else:
+            axes.set_ylabel("log loss, rare colours weighing more")
+        for name in kind:
+            style, color, label = _ratio(name) or _LOG_LOSSES[name]
+            points = [(entry["epoch"], entry[name]) for entry in history if name in entry]
+            axes.plot(*zip(*points, strict=True), style, color=color, label=label, **_POINTS)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False, fontsize="small")
+        axes.grid(alpha=0.25)
     if title:
         figure.suptitle(title)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": "chroma"})
     return picture.getvalue()
+
+
+def _ratio(name: str) -> tuple[str, str, str] | None:
+    """Return style, colour and label of an error over variance, or None for what is none."""
+    kind, _, target = name.partition("_")
+    if kind not in _STYLES or target not in _COLORS:
+        return None
+    style, seen = _STYLES[kind]
+    return style, _COLORS[target], f"{_SHOWN[target]}, {seen}"

@@ -2,30 +2,31 @@
 
 Three decodings are chosen, at vividness 0, a half and 1, from how much of the training's
 rebalancing is taken back, the temperature and a gain (see `chroma_core.color.bins`). The first is
-the expected colour, the others have the least error among those that are colourful enough. A
-temperature calibrates the probabilities, and a table tells expected distances from the
-truth to confidences.
+the expected colour, the others have the least error among those that are colourful enough. Between
+them the path goes straight, but for a gain that keeps mean chroma from falling. A temperature
+calibrates the probabilities, and a table tells doubts to confidences.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from chroma_core.arrays import FloatArray, IntArray
-from chroma_core.color.bins import chroma_of_logits, probabilities, spread_of_logits
+from chroma_core.arrays import AnyArray, FloatArray, IntArray
+from chroma_core.color.bins import chroma_of_logits, probabilities
 from chroma_core.color.difference import delta_e_2000
 from chroma_core.color.lab import lab_to_rgb
-from chroma_core.regressors.unet_net import SURENESS_POINTS
+from chroma_core.regressors.unet_net import PATH_POINTS, SURENESS_POINTS, doubts_of
 
 __all__ = ["Chosen", "calibration", "choose_path", "sureness"]
 
 UNDO = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.2, 0.25, 0.3, 0.38, 0.5, 0.65, 0.8, 1.0)
-GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7)
+GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.2)
 
-VIVID = 0.95
+VIVID = 1.0
 """Least mean colourfulness, over the truth's, at vividness 1."""
 
 CALM = 0.6
@@ -71,7 +72,7 @@ def choose_path(
     bins: FloatArray,
     weights: FloatArray,
 ) -> tuple[FloatArray, tuple[Chosen, ...]]:
-    """Choose decodings for vividness 0, a half and 1.
+    """Choose decodings for vividness 0, a half and 1, and what lies between.
 
     Parameters
     ----------
@@ -87,14 +88,40 @@ def choose_path(
     Returns
     -------
     tuple
-        The path, shape (3, 4), rows of vividness, undo, temperature and gain; and what each row
-        gave. From row to row mean chroma does not fall.
+        The path, shape (`PATH_POINTS`, 4), rows of vividness, undo, temperature and gain; and what
+        the three decodings gave. From row to row mean chroma does not fall.
     """
     seen = _Seen(lightness, truth)
+    tried = _tried(logits, bins, weights, seen)
+    expected = next(one for one in tried if (one.undo, one.temperature, one.gain) == (1, 1, 1))
+    calm = _best(tried, CALM, expected.chroma)
+    vivid = _best(tried, VIVID, calm.chroma)
+    ends = np.array([_row(0.0, expected), _row(0.5, calm), _row(1.0, vivid)])
+    path = np.empty((PATH_POINTS, 4))
+    path[:, 0] = np.linspace(0, 1, PATH_POINTS)
+    for column in (1, 2, 3):
+        path[:, column] = np.interp(path[:, 0], ends[:, 0], ends[:, column])
+    chroma = [_mean_chroma(logits, bins, weights, row) for row in path]
+    middle = PATH_POINTS // 2
+    for first, last in ((0, middle), (middle, PATH_POINTS - 1)):
+        least = chroma[first]
+        for place in range(first + 1, last):
+            least = min(max(least, chroma[place]), chroma[last])
+            path[place, 3] *= least / max(chroma[place], 1e-9)
+    return path.astype(np.float32), (expected, calm, vivid)
+
+
+def _row(vividness: float, one: Chosen) -> tuple[float, float, float, float]:
+    return vividness, one.undo, one.temperature, one.gain
+
+
+def _tried(logits: FloatArray, bins: FloatArray, weights: FloatArray, seen: _Seen) -> list[Chosen]:
+    """Return what all decodings give."""
     tried = []
     for undo in UNDO:
         for temperature in TEMPERATURES:
             plain = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
+            mean = float(np.hypot(plain[..., 0], plain[..., 1]).mean())
             for gain in GAINS:
                 psnr_gain, difference, colourfulness = seen.compared(plain * np.float32(gain))
                 tried.append(
@@ -105,24 +132,31 @@ def choose_path(
                         psnr_gain=psnr_gain,
                         difference=difference,
                         colourfulness=colourfulness,
-                        chroma=gain * float(np.hypot(plain[..., 0], plain[..., 1]).mean()),
+                        chroma=gain * mean,
                     )
                 )
-    rows = [next(one for one in tried if (one.undo, one.temperature, one.gain) == (1, 1, 1))]
-    for least in (CALM, VIVID):
-        # The row before may be more colourful already than the bound asks for.
-        vivid = [one for one in tried if one.chroma >= rows[-1].chroma]
-        fitting = [one for one in vivid if one.colourfulness >= least]
-        rows.append(
-            min(fitting, key=lambda one: one.error)
-            if fitting
-            else max(vivid, key=lambda one: one.colourfulness)
-        )
-    path = [
-        (vividness, one.undo, one.temperature, one.gain)
-        for vividness, one in zip((0.0, 0.5, 1.0), rows, strict=True)
-    ]
-    return np.array(path, dtype=np.float32), tuple(rows)
+    return tried
+
+
+def _best(tried: Sequence[Chosen], colourfulness: float, chroma: float) -> Chosen:
+    """Return the decoding of least error among those that are colourful enough.
+
+    The one before may be more colourful already than the bound asks for: `chroma` is the least mean
+    of C*ab. Where nothing is colourful enough, the most colourful is taken.
+    """
+    vivid = [one for one in tried if one.chroma >= chroma]
+    fitting = [one for one in vivid if one.colourfulness >= colourfulness]
+    if fitting:
+        return min(fitting, key=lambda one: one.error)
+    return max(vivid, key=lambda one: one.colourfulness)
+
+
+def _mean_chroma(
+    logits: FloatArray, bins: FloatArray, weights: FloatArray, row: FloatArray
+) -> float:
+    _, undo, temperature, gain = (float(number) for number in row)
+    chroma = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature, gain=gain)
+    return float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
 
 
 def calibration(
@@ -161,35 +195,25 @@ def calibration(
     return best, before, after
 
 
-def sureness(
-    logits: FloatArray,
-    chroma: FloatArray,
-    bins: FloatArray,
-    weights: FloatArray,
-    temperature: float,
-) -> FloatArray:
-    """Return the table from expected distance to confidence.
+def sureness(logits: FloatArray, held: Mapping[str, AnyArray]) -> FloatArray:
+    """Return the table from doubts to confidence.
 
     Parameters
     ----------
     logits : ndarray, shape (n, k)
         Answers.
-    chroma : ndarray, shape (n, 2)
-        The colours decoded from them.
-    bins, weights : ndarray
-        As above.
-    temperature : float
-        That of `calibration`.
+    held : Mapping[str, ndarray]
+        See `chroma_core.regressors.unet_net.doubts_of`.
 
     Returns
     -------
     ndarray, shape (16, 2)
-        Distances, rising, and the share of nodes that are farther, from 1 to 0.
+        Doubts, rising, and the share of nodes that are doubted more, from 1 to 0.
     """
-    spread = spread_of_logits(logits, bins, weights, chroma, temperature=temperature)
+    doubts = doubts_of(logits, held)
     shares = np.linspace(0, 1, SURENESS_POINTS)
-    distances = np.maximum.accumulate(np.quantile(spread, shares) + np.arange(len(shares)) * 1e-4)
-    return np.stack([distances, 1 - shares], axis=1).astype(np.float32)
+    rising = np.maximum.accumulate(np.quantile(doubts, shares) + np.arange(len(shares)) * 1e-4)
+    return np.stack([rising, 1 - shares], axis=1).astype(np.float32)
 
 
 def _calibration_error(shares: FloatArray, nearest: IntArray) -> float:

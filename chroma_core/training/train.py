@@ -58,6 +58,9 @@ __all__ = [
 HISTORY = "history.csv"
 LEARNING_CURVE = "learning-curve.png"
 
+ADVICE = ("certainty",)
+"""Facts of a training that a pipeline takes as its defaults."""
+
 NODES_PER_IMAGE = 128
 """Nodes of each picture where a training starts from photographs."""
 
@@ -252,8 +255,12 @@ def train(
     trained = regressor.train(data, options, report_to, checkpoint)
     mean_chroma = moments(data, "train").chroma_mean
     errors = _errors(trained.regressor, data, mean_chroma)
+    facts_of_training = dict(trained.facts)
+    # What a model advises stands where whoever runs it looks for it.
+    advised = {name: facts_of_training.pop(name) for name in ADVICE if name in facts_of_training}
     card = {
         **(record or {}),
+        **advised,
         "data": facts,
         "metrics": {
             f"error over variance, {split}": {
@@ -266,7 +273,7 @@ def train(
         "options": options_to_text(options, run=False),
         "seed": getattr(options, "seed", seed),
         "mean_chroma": [round(float(number), 4) for number in mean_chroma],
-        "training": dict(trained.facts),
+        "training": facts_of_training,
     }
     save_model(
         target,

@@ -28,7 +28,7 @@ __all__ = ["OnnxOptions", "OnnxRegressor"]
 class OnnxOptions(Options):
     """How the network is run; its shape is part of its format."""
 
-    flip: bool = option(False, "average with the answer for the mirrored picture", run=True)
+    flip: bool = option(True, "average with the answer for the mirrored picture", run=True)
     threads: int = option(1, "threads of onnxruntime; 0: as many as it likes", ge=0, run=True)
 
 

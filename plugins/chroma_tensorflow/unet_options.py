@@ -13,18 +13,20 @@ __all__ = ["UNetOptions", "UNetTrainOptions"]
 class UNetOptions(Options):
     """How the network is run; its shape is part of its format."""
 
-    flip: bool = option(False, "average with the answer for the mirrored picture", run=True)
+    flip: bool = option(True, "average with the answer for the mirrored picture", run=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class UNetTrainOptions(Options):
     """How the network is trained."""
 
-    epochs: float = option(10.0, "passes over the training pictures", gt=0)
+    epochs: float = option(
+        10.0, "passes over the training pictures; 0 only chooses how answers are decoded", ge=0
+    )
     batch: int = option(16, "pictures a step", ge=1)
     learning_rate: float = option(6e-4, "of AdamW at its highest, for the decoder", gt=0)
     encoder_rate: float = option(
-        0.25, "share of that for an encoder's kernel of RMS 0.05, others by their RMS", ge=0
+        0.05, "share of that for an encoder's channel of RMS 0.05, others by their RMS", ge=0
     )
     warmup: int = option(300, "steps over which the rate rises", unit="steps", ge=0)
     weight_decay: float = option(0.05, "of AdamW", ge=0)
@@ -39,6 +41,9 @@ class UNetTrainOptions(Options):
     wear: bool = option(True, "put the wear of old photographs on the pictures")
     average: float = option(0.999, "of the running mean of weights that is kept", ge=0, lt=1)
     validate: int = option(200, "pictures that errors are measured on after each part", ge=1)
+    certainty: float = option(
+        0.2, "what the model advises: the share of places, most doubted, that fade", ge=0, le=1
+    )
     parts: int = option(4, "checkpoints an epoch", ge=1, run=True)
     seed: int = option(0, "what order, cuts and wear follow from", ge=0)
     start: str = option(

@@ -36,7 +36,10 @@ from chroma_tensorflow.unet_options import UNetTrainOptions
 __all__ = ["TrainedUNet", "train_unet"]
 
 RMS = 0.05
-"""Root mean square of a kernel that steps as far as the options say."""
+"""Root mean square of a channel's kernel that steps as far as the options say."""
+
+SMALLEST = 1 / 30
+"""Of the middle channel's: smaller ones, which ImageNet left unused, step as if they had that."""
 
 AVERAGED_EVERY = 5
 """Steps between two updates of the running mean of weights."""
@@ -101,17 +104,19 @@ class _Trainer:
     ) -> None:
         self.keras, self.options = keras, options
         self.sizes = _sizes(options.sizes)
+        # Read before the pictures: a name that is wrong shows at once.
+        start = _start(options.start)
         keras.utils.set_random_seed(options.seed)
         self.bins = ab_bins()
         self.held = MapStore(data, "validation", progress, options.validate)
         self.store = MapStore(data, "train", progress)
-        self.steps = max(1, round(options.epochs * len(self.store) / options.batch))
+        least = 1 if options.epochs else 0
+        self.steps = max(least, round(options.epochs * len(self.store) / options.batch))
         self.part_steps = max(1, round(len(self.store) / options.batch / options.parts))
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, float]] = []
         self.model = unet_model(keras, dropout=options.dropout, seed=options.seed)
-        start = _start(options.start)
         set_tensors(self.model, start)
         shares = _bin_shares(self.store, self.bins)
         self.weights = bin_weights(shares, mix=options.mix).astype(np.float32)
@@ -209,7 +214,7 @@ class _Trainer:
                     hint="lower train.learning_rate and go on with --resume",
                 )
             losses.append(loss)
-            if self.step % AVERAGED_EVERY == 0:
+            if self.step % AVERAGED_EVERY == 0 or self.step == self.steps:
                 self._average()
             passed = time.monotonic() - began
             left = passed / (self.step - first) * (self.steps - self.step)
@@ -248,8 +253,11 @@ class _Trainer:
             mean *= keep
             mean += (1 - keep) * now
 
-    def _held_out(self) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Yield the mean weights' logits (n, k) and the true codes (n,) of unseen pictures."""
+    def _held_out(self, *, flip: bool = False) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Yield the mean weights' logits (n, k) and the true codes (n,) of unseen pictures.
+
+        With `flip` logits are averaged with those of the mirrored picture, as regressors do.
+        """
         now = self.model.get_weights()
         self.model.set_weights(self.mean)
         try:
@@ -257,15 +265,19 @@ class _Trainer:
             for cut in self.held.middles(MEASURED_SIZE):
                 waiting.append(cut)
                 if len(waiting) == 8:
-                    yield from self._answers(waiting)
+                    yield from self._answers(waiting, flip)
                     waiting = []
             if waiting:
-                yield from self._answers(waiting)
+                yield from self._answers(waiting, flip)
         finally:
             self.model.set_weights(now)
 
-    def _answers(self, cuts: list[Cut]) -> Iterator[tuple[FloatArray, IntArray]]:
-        logits = self.model.predict_on_batch(np.concatenate([cut.gray for cut in cuts]))
+    def _answers(self, cuts: list[Cut], flip: bool) -> Iterator[tuple[FloatArray, IntArray]]:
+        gray = np.concatenate([cut.gray for cut in cuts])
+        logits = np.asarray(self.model.predict_on_batch(gray))
+        if flip:
+            mirrored = np.ascontiguousarray(gray[:, :, ::-1])
+            logits = (logits + np.asarray(self.model.predict_on_batch(mirrored))[:, :, ::-1]) / 2
         for answer, cut in zip(logits, cuts, strict=True):
             yield answer.reshape(-1, len(self.bins)), cut.codes.ravel()
 
@@ -301,46 +313,43 @@ class _Trainer:
             errors += np.square(chroma - truth).sum(axis=0)
             spreads += np.square(truth - truth.mean(axis=0)).sum(axis=0)
         a, b = (errors / np.maximum(spreads, 1e-9)).tolist()
-        return {"validation_loss": loss / count, "validation_a": a, "validation_b": b}
+        return {"validation_loss": loss / count, "error_a": a, "error_b": b}
 
     def answer(self) -> TrainedUNet:
         """Return the mean weights and the decoding that suits them."""
         rng = np.random.default_rng(self.options.seed)
         kept, lights, truths = [], [], []
         middles = self.held.middles(MEASURED_SIZE)
-        for cut, (logits, codes) in zip(middles, self._held_out(), strict=True):
+        for cut, (logits, codes) in zip(middles, self._held_out(flip=True), strict=True):
             chosen = rng.permutation(len(codes))[:NODES_KEPT]
             kept.append(logits[chosen])
             lights.append(_node_lightness(cut).ravel()[chosen])
             truths.append(_chroma_of(codes[chosen]))
         logits, truth = np.stack(kept), np.stack(truths)
-        path, rows = choose_path(logits, np.stack(lights), truth, self.bins, self.weights)
         flat, true = logits.reshape(-1, len(self.bins)), truth.reshape(-1, 2)
         nearest = soft_codes(true, self.bins, neighbours=1)[0][:, 0]
         temperature, before, after = calibration(flat, nearest, self.weights)
-        _, undo, warmth, gain = (float(number) for number in path[-1])
-        chroma = chroma_of_logits(
-            flat, self.bins, self.weights, undo=undo, temperature=warmth, gain=gain
-        )
-        table = sureness(flat, chroma, self.bins, self.weights, temperature)
-        self.model.set_weights(self.mean)
-        tensors = {name: array.astype(np.float16) for name, array in tensors_of(self.model).items()}
-        tensors |= {
+        path, rows = choose_path(logits, np.stack(lights), truth, self.bins, self.weights)
+        held = {
             "bins": self.bins.astype(np.float32),
             "weights": self.weights,
             "calibration": np.array([temperature], dtype=np.float32),
             "path": path,
-            "sureness": table,
         }
+        held["sureness"] = sureness(flat, held)
+        self.model.set_weights(self.mean)
+        tensors = {name: array.astype(np.float16) for name, array in tensors_of(self.model).items()}
+        tensors |= held
         facts = {
             "steps": self.step,
             "seconds": round(self.seconds, 1),
             "pictures": len(self.store),
             "calibration_error_before": round(before, 4),
             "calibration_error": round(after, 4),
+            "certainty": self.options.certainty,
             "decoding": [
                 {
-                    "vividness": float(point[0]),
+                    "vividness": vividness,
                     "undo": row.undo,
                     "temperature": row.temperature,
                     "gain": row.gain,
@@ -348,7 +357,7 @@ class _Trainer:
                     "ciede2000 over gray's": round(row.difference, 4),
                     "colourfulness over truth's": round(row.colourfulness, 4),
                 }
-                for point, row in zip(path, rows, strict=True)
+                for vividness, row in zip((0.0, 0.5, 1.0), rows, strict=True)
             ],
         }
         return TrainedUNet(tensors=tensors, history=tuple(self.history), facts=facts)
@@ -358,16 +367,16 @@ def _optimizer(keras: Any, rate: Any, options: UNetTrainOptions) -> Any:
     slower = tuple(f"{convolution.name}/" for convolution in ENCODER)
 
     class LayerwiseAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is not typed
-        """AdamW whose steps are smaller in the encoder, and there follow each tensor's size.
+        """AdamW whose steps are smaller in the encoder, and there follow each channel's size.
 
-        Batch normalisation is folded into the encoder's convolutions, so their sizes differ by a
-        hundred times, and Adam's equal steps would undo the small ones' ImageNet training.
+        Batch normalisation is folded into the encoder's convolutions, so their channels' sizes
+        differ by a hundred times, and Adam's equal steps would undo what the small ones learnt.
         """
 
         def build(self, variables: Any) -> None:
             super().build(variables)
             self.shares = [
-                options.encoder_rate * _rms(variable) / RMS
+                keras.ops.convert_to_tensor(options.encoder_rate * _sizes_of(variable))
                 if variable.path.startswith(slower)
                 else 1.0
                 for variable in variables
@@ -383,8 +392,19 @@ def _optimizer(keras: Any, rate: Any, options: UNetTrainOptions) -> Any:
     )
 
 
-def _rms(variable: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(np.array(variable)))))
+def _sizes_of(variable: Any) -> FloatArray:
+    """Return the size of each channel's kernel over `RMS`, in a shape that multiplies it.
+
+    Biases are as large as what the layer before was normalised to: about 1, and step alike.
+    """
+    array = np.array(variable)
+    if array.ndim == 1:
+        return np.ones(1, np.float32)
+    # Rows, columns, in, out; a depthwise kernel's channels stand third.
+    axes = (0, 1) if "depthwise" in variable.path else (0, 1, 2)
+    sizes = np.sqrt(np.square(array).mean(axis=axes, keepdims=True))
+    sizes = np.maximum(sizes, np.median(sizes) * SMALLEST) / RMS
+    return np.asarray(sizes, dtype=np.float32)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def unet_weights():
         "bins": bins.astype(np.float32),
         "weights": np.exp(rng.normal(0, 0.5, len(bins))).astype(np.float32),
         "calibration": np.array([1.2], np.float32),
-        "path": np.array([[0, 1, 1, 1], [0.5, 1, 0.8, 1.1], [1, 0.5, 0.6, 1.3]], np.float32),
+        "path": np.linspace([0, 1, 1, 1], [1, 0.5, 0.6, 1.3], unet_net.PATH_POINTS).astype("f4"),
         "sureness": np.stack([np.linspace(2, 150, 16), np.linspace(1, 0, 16)], 1).astype("f4"),
     }
     return {unet_net.FILE: held}

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import sys
 import time
@@ -43,16 +44,17 @@ from chroma_core.training.data import PhotographData
 
 MEASURED_SIZE = 256
 AVERAGE = 0.998
-WARMUP = 300
 
 
 def main() -> None:
     """Train."""
     given = _arguments()
     given.out.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in vars(given).items() if not isinstance(value, Path)}
+    (given.out / "options.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
-    store, held = _stores(given)
+    store, unseen = _stores(given)
     bins = ab_bins()
     weights = bin_weights(_shares(store, bins), mix=given.mix).astype(np.float32)
     nearest, shares = _codes(bins)
@@ -103,7 +105,7 @@ def main() -> None:
             )
 
     for cut in ahead(cuts(), depth=3):
-        share = _rate(step, steps, given.fall)
+        share = _rate(step, steps, given.fall, given.warmup)
         for group, rate in zip(optimizer.param_groups, highest, strict=True):
             group["lr"] = rate * share
         torch.manual_seed(given.seed * 1_000_003 + step)
@@ -112,7 +114,7 @@ def main() -> None:
         step += 1
         _average(net, mean, min(AVERAGE, (step + 1) / (step + 10)))
         if step % part == 0 or step == steps:
-            found = measure(mean, held, targets, bins, weights)
+            found = measure(mean, unseen, targets, bins, weights)
             found = {
                 "epoch": round(step * given.batch / len(store), 2),
                 "minutes": round((time.monotonic() - began) / 60, 1),
@@ -142,6 +144,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--late-sizes", default="192,224,256")
     parser.add_argument("--closest", type=float, default=1.8)
     parser.add_argument("--validate", type=int, default=300)
+    parser.add_argument("--warmup", type=int, default=300, help="steps over which the rate rises")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mix", type=float, default=0.5, help="1: all colours weigh alike")
     parser.add_argument("--no-wear", action="store_true", help="train on clean pictures alone")
@@ -155,10 +158,10 @@ def _since(began: float) -> float:
     return max(time.monotonic() - began, 1e-9)
 
 
-def _rate(step: int, steps: int, fall: float) -> float:
+def _rate(step: int, steps: int, fall: float, warmup: int) -> float:
     """Rise, stay, and fall as half a cosine."""
-    if step < WARMUP:
-        return (step + 1) / WARMUP
+    if step < warmup:
+        return (step + 1) / warmup
     left = (steps - step) / max(1.0, steps * fall)
     return 1.0 if left >= 1 else float(0.01 + 0.99 * (1 - np.cos(np.pi * left)) / 2)
 

@@ -9,20 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chroma_core.color.bins import ab_bins, chroma_of_logits, spread_of_logits
+from chroma_core.color.bins import ab_bins, chroma_of_logits
 from chroma_core.color.lab import gray_to_lightness
 from chroma_core.errors import ModelError, ModelMismatch
 from chroma_core.regressors import unet_net
 from chroma_core.regressors.unet_net import (
+    CALM,
     CONVOLUTIONS,
     ENCODER,
     FILE,
+    GRAYS_SHARE,
     MARGIN,
     MULTIPLE,
     STEP,
     confidence_of,
     cut_out,
     decoding_at,
+    doubts_of,
     first_node,
     gray_with_margin,
     prediction_of,
@@ -115,12 +118,12 @@ def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
         "bins": (225, 2),
         "weights": (225,),
         "calibration": (1,),
-        "path": (3, 4),
+        "path": (9, 4),
         "sureness": (16, 2),
     }
     count = sum(int(np.prod(shape)) for shape in shapes.values())
     # Whoever changes this number makes another format: models that are there hold this many.
-    assert count == 4_552_945
+    assert count == 4_552_969
 
 
 # What the network sees
@@ -282,19 +285,56 @@ def test_vividness_0_is_the_expected_colour():
 
 @settings(max_examples=30)
 @given(seeds)
-def test_law_confidence_lies_in_0_to_1_and_falls_with_expected_distance(seed):
+def test_law_confidence_lies_in_0_to_1_and_falls_with_doubt(seed):
     prediction = predicted(seed)
-    held = decoding_tensors(seed)
-    spread = spread_of_logits(
-        prediction.logits, held["bins"], held["weights"], prediction.chroma, temperature=1.3
-    )
+    doubts = doubts_of(prediction.logits, decoding_tensors(seed))
 
     assert prediction.confidence.shape == prediction.chroma.shape[:2]
     assert prediction.confidence.dtype == np.float32
     assert (prediction.confidence >= 0).all()
     assert (prediction.confidence <= 1).all()
-    order = np.argsort(spread.ravel())
+    order = np.argsort(doubts.ravel())
     assert (np.diff(prediction.confidence.ravel()[order]) <= 1e-6).all()
+
+
+@settings(max_examples=30)
+@given(seeds)
+def test_law_doubt_is_the_calm_colours_distance_less_part_of_grays(seed):
+    held = decoding_tensors(seed)
+    logits = np.random.default_rng(seed).normal(0, 3, (6, len(BINS)))
+    how = decoding_at(held["path"], CALM)
+    calm = chroma_of_logits(
+        logits,
+        held["bins"],
+        held["weights"],
+        undo=how.undo,
+        temperature=how.temperature,
+        gain=how.gain,
+    )
+    powers = np.exp((logits - np.log(held["weights"])) / held["calibration"][0])
+    shares = powers / powers.sum(axis=-1, keepdims=True)
+    ours = (shares * np.linalg.norm(BINS - calm[:, np.newaxis], axis=-1)).sum(axis=-1)
+    grays = shares @ np.linalg.norm(BINS, axis=-1)
+
+    # The tensors are single precision.
+    np.testing.assert_allclose(
+        doubts_of(logits, held), ours - GRAYS_SHARE * grays, rtol=1e-4, atol=1e-3
+    )
+
+
+def test_a_sure_colour_is_doubted_less_than_a_sure_gray_and_both_less_than_a_guess():
+    held = decoding_tensors(0) | {
+        "weights": np.ones(len(BINS), np.float32),
+        "path": np.array([[0, 1, 1, 1], [0.5, 1, 1, 1], [1, 1, 1, 1]], np.float32),
+    }
+    red, gray = (np.linalg.norm(BINS - colour, axis=-1).argmin() for colour in ((60, 40), (0, 0)))
+    logits = np.full((3, len(BINS)), -50.0, np.float32)
+    logits[0, red] = logits[1, gray] = 0
+    logits[2, np.linalg.norm(BINS, axis=-1) > 50] = 0
+
+    sure, dull, guess = doubts_of(logits, held)
+
+    assert sure < dull < guess
 
 
 def test_confidence_is_1_before_the_table_and_0_behind_it():

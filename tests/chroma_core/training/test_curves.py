@@ -54,6 +54,19 @@ def test_log_losses_have_axes_of_their_own():
     assert painted(right, [0x30, 0x30, 0x30]) > 100
 
 
+def test_log_losses_alone_have_the_whole_drawing():
+    pytest.importorskip("matplotlib")
+    history = [{"epoch": float(n), "loss": 5.0 - n, "validation_loss": 5.5 - n} for n in (1, 2, 3)]
+    with Image.open(io.BytesIO(curves_png(history))) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+
+    # The lines fall from the upper left to the lower right.
+    dark = (pixels == [0x30, 0x30, 0x30]).all(axis=-1)
+    rows, cols = np.nonzero(dark)
+    assert cols.max() > 700
+    assert np.corrcoef(rows, cols)[0, 1] > 0.5
+
+
 def test_an_empty_history_is_an_empty_drawing():
     pytest.importorskip("matplotlib")
     with Image.open(io.BytesIO(curves_png(()))) as opened:

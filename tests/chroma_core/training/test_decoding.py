@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chroma_core.color.bins import ab_bins, chroma_of_logits, probabilities, spread_of_logits
+from chroma_core.color.bins import ab_bins, chroma_of_logits, probabilities
 from chroma_core.color.difference import delta_e_2000
 from chroma_core.color.lab import lab_to_rgb
 from chroma_core.evaluation.metrics import colourfulness
-from chroma_core.regressors.unet_net import SURENESS_POINTS, confidence_of
+from chroma_core.regressors.unet_net import PATH_POINTS, SURENESS_POINTS, confidence_of, doubts_of
 from chroma_core.training.decoding import (
     CALM,
     GAINS,
@@ -66,35 +66,41 @@ def _bytes(rgb):
 # The path
 
 
-@settings(max_examples=5)
+@settings(max_examples=5, deadline=None)
 @given(seeds)
 def test_law_mean_chroma_does_not_fall_along_the_path(seed):
     logits, lightness, truth, weights = answers(seed)
 
     path, _ = choose_path(logits, lightness, truth, BINS, weights)
 
-    calm, middle, vivid = (mean_chroma(row, logits, weights) for row in path)
+    means = np.array([mean_chroma(row, logits, weights) for row in path])
     # The path is kept in single precision.
-    assert calm <= middle * (1 + 1e-5)
-    assert middle <= vivid * (1 + 1e-5)
+    assert (means[1:] >= means[:-1] * (1 - 1e-5)).all()
 
 
-@settings(max_examples=3)
+@settings(max_examples=3, deadline=None)
 @given(seeds)
-def test_law_the_path_begins_with_the_expected_colour_and_stays_on_what_was_tried(seed):
+def test_law_the_path_goes_through_what_was_chosen_by_vividness(seed):
     logits, lightness, truth, weights = answers(seed)
 
     path, rows = choose_path(logits, lightness, truth, BINS, weights)
 
-    assert path.shape == (3, 4)
+    assert path.shape == (PATH_POINTS, 4)
     assert path.dtype == np.float32
-    np.testing.assert_array_equal(path[:, 0], [0, 0.5, 1])
+    np.testing.assert_allclose(path[:, 0], np.linspace(0, 1, PATH_POINTS))
     np.testing.assert_array_equal(path[0, 1:], [1, 1, 1])
-    for point, row in zip(path, rows, strict=True):
+    for place, row in zip((0, PATH_POINTS // 2, PATH_POINTS - 1), rows, strict=True):
         assert row.undo in UNDO
         assert row.temperature in TEMPERATURES
         assert row.gain in GAINS
-        np.testing.assert_allclose(point[1:], [row.undo, row.temperature, row.gain], rtol=1e-7)
+        np.testing.assert_allclose(
+            path[place, 1:], [row.undo, row.temperature, row.gain], rtol=1e-6
+        )
+    # Between them temperature and undoing go straight; the gain sees to it that nothing dips.
+    for column in (1, 2):
+        ends = [getattr(row, ("undo", "temperature")[column - 1]) for row in rows]
+        wanted = np.interp(path[:, 0], [0, 0.5, 1], ends)
+        np.testing.assert_allclose(path[:, column], wanted, rtol=1e-6)
 
 
 @settings(max_examples=3)
@@ -103,6 +109,7 @@ def test_law_figures_are_those_of_the_decoded_pictures_beside_gray(seed):
     logits, lightness, truth, weights = answers(seed)
 
     path, rows = choose_path(logits, lightness, truth, BINS, weights)
+    path = path[:: PATH_POINTS // 2]
 
     def shown(chroma):
         lab = np.concatenate([lightness[..., np.newaxis], chroma], axis=-1)
@@ -203,14 +210,23 @@ def test_calibration_stays_within_its_bounds():
 # Sureness
 
 
+def held_of(weights, temperature):
+    """Return what a model holds of decoding."""
+    path = np.array([[0, 1, 1, 1], [0.5, 0.75, 0.5, 1.1], [1, 0.5, 0.3, 1.5]], np.float32)
+    return {
+        "bins": BINS,
+        "weights": weights,
+        "calibration": np.array([temperature], np.float32),
+        "path": path,
+    }
+
+
 @settings(max_examples=20)
 @given(seeds, st.floats(0.5, 2))
-def test_law_sureness_falls_from_1_to_0_while_distances_rise(seed, temperature):
+def test_law_sureness_falls_from_1_to_0_while_doubts_rise(seed, temperature):
     logits, _, _, weights = answers(seed)
-    flat = logits.reshape(-1, len(BINS))
-    chroma = chroma_of_logits(flat, BINS, weights, undo=0.5, temperature=0.4)
 
-    table = sureness(flat, chroma, BINS, weights, temperature)
+    table = sureness(logits.reshape(-1, len(BINS)), held_of(weights, temperature))
 
     assert table.shape == (SURENESS_POINTS, 2)
     assert table.dtype == np.float32
@@ -219,14 +235,14 @@ def test_law_sureness_falls_from_1_to_0_while_distances_rise(seed, temperature):
     assert (np.diff(table[:, 1]) < 0).all()
 
 
-def test_confidence_is_the_share_that_is_less_sure():
+def test_confidence_is_the_share_that_is_doubted_more():
     logits, _, _, weights = answers(3, pictures=10, nodes=200)
-    flat = logits.reshape(-1, len(BINS))
-    chroma = chroma_of_logits(flat, BINS, weights, undo=1, temperature=1)
-    spread = spread_of_logits(flat, BINS, weights, chroma, temperature=1.3)
-    confidence = confidence_of(spread, sureness(flat, chroma, BINS, weights, 1.3))
+    flat, held = logits.reshape(-1, len(BINS)), held_of(weights, 1.3)
+    doubts = doubts_of(flat, held)
 
-    share = (spread[np.newaxis] > spread[:, np.newaxis]).mean(axis=1)
+    confidence = confidence_of(doubts, sureness(flat, held))
+
+    share = (doubts[np.newaxis] > doubts[:, np.newaxis]).mean(axis=1)
     # Between the sixteen points the table is straight.
     np.testing.assert_allclose(confidence, share, atol=0.03)
 
@@ -234,7 +250,7 @@ def test_confidence_is_the_share_that_is_less_sure():
 def test_answers_that_are_all_as_sure_make_a_table_too():
     logits = np.zeros((30, len(BINS)), np.float32)
 
-    table = sureness(logits, np.zeros((30, 2), np.float32), BINS, np.ones(len(BINS)), 1.0)
+    table = sureness(logits, held_of(np.ones(len(BINS)), 1.0))
 
     assert (np.diff(table[:, 0]) > 0).all()
     assert np.isfinite(table).all()

@@ -32,7 +32,7 @@ GRAPH = ROOT / "plugins/chroma_onnx/unet.onnx"
 
 @pytest.fixture(scope="module")
 def stage(unet_weights):
-    return OnnxRegressor(weights=unet_weights)
+    return OnnxRegressor(OnnxOptions(flip=False), unet_weights)
 
 
 def predict(stage, lightness):
@@ -135,7 +135,7 @@ def test_a_photograph_gets_colours_that_follow_it(stage, portrait):
 
 def test_flipping_makes_the_answer_the_same_in_a_mirror(stage, unet_weights):
     """At a width with equal margins on both sides; without it the net knows left from right."""
-    both = OnnxRegressor(OnnxOptions(flip=True), unet_weights)
+    both = OnnxRegressor(weights=unet_weights)
     lightness = drawn(40, 64)
     mirrored = np.ascontiguousarray(lightness[:, ::-1])
 
@@ -163,7 +163,8 @@ def test_flipping_is_the_mean_of_two_answers(stage, unet_weights):
 def test_threads_change_nothing_but_the_order_of_sums(stage, unet_weights, threads):
     lightness = drawn(33, 47)
 
-    found = predict(OnnxRegressor(OnnxOptions(threads=threads), unet_weights), lightness)
+    other = OnnxRegressor(OnnxOptions(flip=False, threads=threads), unet_weights)
+    found = predict(other, lightness)
 
     np.testing.assert_allclose(found.chroma, predict(stage, lightness).chroma, rtol=0, atol=1e-3)
 
@@ -277,7 +278,8 @@ def test_it_is_found_by_name_and_says_what_it_reads_and_needs():
     assert not found.per_node
 
 
-def test_a_model_folder_gives_it_back(stage, tmp_path, portrait):
+def test_a_model_folder_gives_it_back(unet_weights, tmp_path, portrait):
+    stage = OnnxRegressor(weights=unet_weights)
     save_model(
         tmp_path / "net",
         colorspace=LabColorspace(),

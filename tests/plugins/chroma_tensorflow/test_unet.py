@@ -50,7 +50,7 @@ def silent(done, total, facts):
 @pytest.fixture(scope="module")
 def stage(unet_weights):
     # A mapping that cannot be copied: the kit would build the network for each picture anew.
-    return TFUNetRegressor(weights=types.MappingProxyType(unet_weights))
+    return TFUNetRegressor(UNetOptions(flip=False), types.MappingProxyType(unet_weights))
 
 
 @pytest.mark.parametrize("flip", [False, True], ids=["plain", "flip"])
@@ -225,9 +225,9 @@ def progress(done, total, facts):
         shutil.copytree(folder / "whole.training", folder / "resumed.training")
 
 
-def run(name, rate, **how):
+def run(name, rate, epochs=2.5, **how):
     options = UNetTrainOptions(
-        epochs=2.5, batch=2, sizes="64", warmup=0, parts=1, validate=2, threads=1,
+        epochs=epochs, batch=2, sizes="64", warmup=0, parts=1, validate=2, threads=1,
         learning_rate=rate, start=str(folder / "start.safetensors"),
     )
     return train(
@@ -241,6 +241,8 @@ steps = list(told)
 told.clear()
 resumed = run("resumed", 6e-4, resume=True)
 rest = list(told)
+run("kept", 6e-4, epochs=0)
+run("brief", 6e-4, epochs=0.6)
 error = ""
 try:
     run("diverged", 1e30)
@@ -342,3 +344,28 @@ def test_no_pictures_large_enough_are_told(tmp_path):
 
     with pytest.raises(TrainingError, match="short side of 64 px"):
         MapStore(small, "train", silent)
+
+
+@pytest.mark.slow
+def test_no_epochs_keep_the_weights_and_choose_how_answers_are_decoded(trained, unet_weights):
+    folder, _ = trained
+    kept = load_model(folder / "kept")
+
+    tensors = kept.regressor.weights()[FILE]
+    for name, tensor in unet_weights[FILE].items():
+        if "." in name:
+            np.testing.assert_array_equal(tensors[name], tensor, err_msg=name)
+    assert tensors["path"].shape == unet_weights[FILE]["path"].shape
+    # What the model advises stands in its record, where a pipeline looks for it.
+    assert kept.record["certainty"] == 0.2
+    assert kept.record["training"]["steps"] == 0
+
+
+@pytest.mark.slow
+def test_fewer_steps_than_the_mean_is_taken_at_count_too(trained, unet_weights):
+    folder, _ = trained
+    brief = load_model(folder / "brief")
+
+    assert brief.record["training"]["steps"] < 5
+    kernel = brief.regressor.weights()[FILE]["logits.kernel"]
+    assert not np.array_equal(kernel, unet_weights[FILE]["logits.kernel"])
