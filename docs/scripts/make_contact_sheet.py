@@ -23,14 +23,17 @@ from chroma_core.pictures.write import write_picture
 HEIGHT = 150
 """Height in pixels at which a picture is shown."""
 
-GRAY_CHROMA = 2
-"""Mean difference of channels, in code values, up to which a picture has no truth to show."""
+GRAY = "gray-"
+"""Begins the name of a photograph that has no true colours to show, as among the shipped ones."""
 
 
 def main(out: Path, columns: int, paths: list[Path]) -> None:
     """Write the sheet."""
     pipeline = build()
-    rows = [row_of(read_picture(path).pixels, pipeline) for path in paths]
+    rows = [
+        row_of(read_picture(path).pixels, pipeline, truth=not path.name.startswith(GRAY))
+        for path in paths
+    ]
     width = max(row.shape[1] for row in rows)
     height = max(row.shape[0] for row in rows)
     lines = -(-len(rows) // columns)
@@ -44,12 +47,12 @@ def main(out: Path, columns: int, paths: list[Path]) -> None:
     write_picture(sheet, out, quality=QUALITY, overwrite="always")
 
 
-def row_of(pixels: PixelArray, pipeline: object) -> PixelArray:
+def row_of(pixels: PixelArray, pipeline: object, *, truth: bool) -> PixelArray:
     """Return gray, coloured and true pictures beside each other."""
     gray = gray_of(pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1))
     colored = pipeline(gray[..., 0])  # type: ignore[operator]  # a Pipeline
     parts = [gray, colored]
-    if pixels.ndim == 3 and np.ptp(pixels.astype(int), axis=-1).mean() > GRAY_CHROMA:
+    if truth:
         parts.append(pixels)
     shown = [shrunk(part) for part in parts]
     between = np.full((HEIGHT, GAP // 2, 3), 255, np.uint8)

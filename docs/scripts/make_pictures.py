@@ -25,7 +25,7 @@ from chroma_core.pictures.write import write_picture
 from chroma_core.pipeline import lightness_of, merge, scene_scale
 from chroma_core.stages import Scene
 
-MODEL = "semantic-dense"
+MODEL = "unet"
 """Made the pictures that show what to expect."""
 
 WALKED_MODEL = "sift-dense"
@@ -96,7 +96,7 @@ def stacked(rows: Sequence[PixelArray]) -> PixelArray:
 def make_pictures(folder: Path) -> list[Path]:
     """Write all pictures and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pipeline = build(model=MODEL, regressor="dense")
+    pipeline = build(model=MODEL, regressor="onnx")
     made = []
 
     def keep(name: str, pixels: PixelArray) -> None:
