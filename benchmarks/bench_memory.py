@@ -61,6 +61,16 @@ color = np.zeros((*gray.shape, 3), np.uint8)
 color[:] = 1
 """
 
+DEFAULT = """
+import sys
+import numpy as np
+from chroma_core.api import build
+
+gray = np.load({gray!r})[:832, :1248]
+color = build()(np.ascontiguousarray(gray))
+assert color.shape == (*gray.shape, 3)
+"""
+
 TRAIN = """
 import sys
 from chroma_core.api import build_stage
@@ -123,6 +133,16 @@ def test_color_12_megapixels(name: str, folder: Path, measure: Any, benchmark: A
 
     # A gigabyte: what the architecture promises for 100 megapixels is one or two.
     assert peak < 1024
+
+
+def test_color_a_megapixel_by_default(folder: Path, measure: Any, benchmark: Any) -> None:
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
+    code = DEFAULT.format(gray=str(folder / "gray.npy"))
+
+    peak = peak_of(code, measure, group="memory of 1 Mpx", name="1 Mpx, the default")
+    benchmark.extra_info["peak_mib"] = round(peak)
+
+    assert peak < 400
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """A whole picture of one megapixel through the pipeline, without reading or writing files.
 
-The nets are drawn at random: what they answer makes no difference to the time. `nothing predicted`
-is the floor: lightness, join, merge and conversion alone.
+The nets are drawn at random, but for the default's: what they answer makes no difference to the
+time. `nothing predicted` is the floor: lightness, join, merge and conversion alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chroma_core.api import build_features, build_refiners, build_stage
+from chroma_core.api import build, build_features, build_refiners, build_stage
 from chroma_core.pipeline import Pipeline
 from chroma_core.regressors.dense import DenseRegressor
 
@@ -61,3 +61,18 @@ def test_megapixel(name: str, photograph: Any, nets: Any, measure: Any) -> None:
     assert color.dtype == np.uint8
     vivid = np.ptp(color.astype(int), axis=-1).mean()
     assert (vivid == 0) == (line["regressor"] == "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("the default", ()), ("the default, not mirrored", ("onnx.flip=false",))],
+)
+def test_default_megapixel(
+    name: str, settings: tuple[str, ...], photograph: Any, measure: Any
+) -> None:
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
+    pipeline = build(settings=settings)
+    gray = np.ascontiguousarray(photograph(HEIGHT, WIDTH)[..., 1])
+
+    color = measure(lambda: pipeline(gray), group="1 Mpx through the pipeline", name=name)
+    assert color.shape == (HEIGHT, WIDTH, 3)
