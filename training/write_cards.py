@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from chroma_core.evaluation.report import in_words
 from chroma_core.models import load_model, save_model
 from chroma_core.plugins import find_stage
 from chroma_core.training.curves import curves_png, history_csv
@@ -101,7 +102,7 @@ def main(folder: Path, evaluation: Path, logs: list[Path]) -> None:
         }
     metrics = {key: fact for key, fact in record["metrics"].items() if "variance" in key}
     for part in found["sets"]:
-        metrics[part["name"]] = _words(part)
+        metrics[part["name"]] = in_words(part)
     record["metrics"] = metrics
     trained = json.loads((folder / "model.json").read_text(encoding="utf-8"))["regressor"]["name"]
     others = {name: (folder / name).read_bytes() for name in ("history.csv", "learning-curve.png")}
@@ -141,23 +142,6 @@ def _history(logs: list[Path]) -> list[dict[str, float]]:
                 for row in csv.DictReader(file)
             ]
     return history
-
-
-def _words(part: dict[str, Any]) -> dict[str, str]:
-    words = {"pictures": str(part["n"])}
-    for key, digits in (("psnr", 2), ("ssim", 4), ("ciede2000", 2), ("colourfulness", 1)):
-        figures = part["metrics"][key]
-        text = ", ".join(
-            f"{name.replace('_', ' ')} {figures[name]:.{digits}f}"
-            for name in ("gray", "mean_colour", "ours")
-        )
-        for name in ("gain_over_gray", "gain_over_mean_colour"):
-            mean, low, high = figures[name]
-            text += f"; {name.replace('_', ' ')} {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-        if key == "colourfulness":
-            text += f"; truth {figures['truth']:.{digits}f}"
-        words[key] = text
-    return words
 
 
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ def command(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write a table of all pictures.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write one page with all pictures.")] = None,
+    card: Annotated[
+        bool,
+        typer.Option("--card", help="Write the figures into the card of the model, a folder."),
+    ] = False,
     overwrite: Overwrite = OverwriteChoice.never,
     quiet: Quiet = False,
     json: Json = False,
@@ -59,6 +63,7 @@ def command(
     from chroma_core.evaluation.folders import evaluate_folders
     from chroma_core.evaluation.report import to_record, to_text
 
+    folder = _own_folder(model) if card else None
     pipeline = build(
         features=features,
         regressor=regressor,
@@ -80,6 +85,11 @@ def command(
             overwrite=overwrite.value,
             progress=progress,
         )
+    if folder is not None:
+        from chroma_core.evaluation.report import to_card
+        from chroma_core.models import add_metrics
+
+        add_metrics(folder, to_card(evaluation))
     if json:
         print_json(to_record(evaluation))
     else:
@@ -90,6 +100,13 @@ def say_block(text: str, *, quiet: bool) -> None:
     """Print several lines."""
     for line in text.splitlines():
         say(line, quiet=quiet)
+
+
+def _own_folder(model: str | None) -> Path:
+    """Return the model's folder; models with a name belong to what installed them."""
+    if model is None or not Path(model).is_dir():
+        raise typer.BadParameter("wanted --model FOLDER, a model of your own", param_hint="--card")
+    return Path(model)
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:

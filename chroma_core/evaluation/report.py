@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,19 @@ from chroma_core.evaluation.gallery import Gallery
 from chroma_core.evaluation.page import page
 from chroma_core.pictures.atomic import Overwrite, write_bytes_atomically
 
-__all__ = ["CSV_COLUMNS", "to_json", "to_record", "to_text", "write_csv", "write_html"]
+__all__ = [
+    "CSV_COLUMNS",
+    "in_words",
+    "to_card",
+    "to_json",
+    "to_record",
+    "to_text",
+    "write_csv",
+    "write_html",
+]
 
 _WAYS = ("gray", "mean_colour", "ours")
+_CARD_DIGITS = {"psnr": 2, "ssim": 4, "ciede2000": 2, "colourfulness": 1}
 
 CSV_COLUMNS = (
     "set",
@@ -79,6 +90,29 @@ def to_text(evaluation: Evaluation) -> str:
         blocks.append(f"{heading}\n\n{_aligned(_text_rows(evaluation, summary))}")
     blocks.append("\n".join(_notes(evaluation)))
     return "\n\n".join(blocks) + "\n"
+
+
+def to_card(evaluation: Evaluation) -> dict[str, dict[str, str]]:
+    """Return the summaries in words, by set, as a model's card holds them.
+
+    Every interval is of the mean paired difference, ours less the other's, at 95 %.
+    """
+    return {part["name"]: in_words(part) for part in to_record(evaluation)["sets"]}
+
+
+def in_words(part: Mapping[str, Any]) -> dict[str, str]:
+    """Return the summary of one set, as `to_record` has it, in words."""
+    words = {"pictures": str(part["n"])}
+    for key, digits in _CARD_DIGITS.items():
+        figures = part["metrics"][key]
+        text = ", ".join(f"{way.replace('_', ' ')} {figures[way]:.{digits}f}" for way in _WAYS)
+        for name in ("gain_over_gray", "gain_over_mean_colour"):
+            mean, low, high = figures[name]
+            text += f"; {name.replace('_', ' ')} {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+        if key == "colourfulness":
+            text += f"; truth {figures['truth']:.{digits}f}"
+        words[key] = text
+    return words
 
 
 def write_csv(path: str | Path, evaluation: Evaluation, *, overwrite: Overwrite = "never") -> Path:

@@ -9,11 +9,12 @@ registry, and names of files follow from the stages.
 
 from chroma_core.models.card import write_card
 from chroma_core.models.find import ModelInfo, find_model, list_models, model_for, model_info
-from chroma_core.models.folder import Model, load_model, save_model
+from chroma_core.models.folder import Model, add_metrics, load_model, save_model
 
 __all__ = [
     "Model",
     "ModelInfo",
+    "add_metrics",
     "find_model",
     "list_models",
     "load_model",

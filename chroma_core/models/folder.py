@@ -47,7 +47,7 @@ from chroma_core.plugins import Registry, default_registry
 from chroma_core.stages import Colorspace, Features, Regressor
 from chroma_core.version import VERSION
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = ["Model", "add_metrics", "load_model", "save_model"]
 
 CARD = "README.md"
 
@@ -248,6 +248,40 @@ def load_model(
         licence=description["licence"],
         digest=digest.hexdigest(),
     )
+
+
+def add_metrics(folder: str | Path, metrics: Mapping[str, Any]) -> Path:
+    """Write figures into the record of a model, and so into its card; the weights stay.
+
+    Parameters
+    ----------
+    folder : path
+        The model folder. It is replaced as a whole, with everything that lies in it.
+    metrics : Mapping[str, Any]
+        By name; a name that is there already gets the new figures.
+
+    Returns
+    -------
+    Path
+        The model folder.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is no model folder.
+    ModelError
+        If it cannot be written.
+    """
+    target = Path(folder)
+    description, _ = read_description(target)
+    record = dict(description["training"])
+    before = record.get("metrics")
+    record["metrics"] = {**(before if isinstance(before, Mapping) else {}), **metrics}
+    text = description_bytes({**description, "training": record}, target)
+    contents = {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
+    contents |= {DESCRIPTION: text, CARD: write_card(json.loads(text)).encode("utf-8")}
+    _write_folder(target, contents, overwrite=True)
+    return target
 
 
 def _joined(parts: Sequence[Features[Any]], path: Path) -> Features[Any]:

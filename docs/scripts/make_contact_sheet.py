@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from make_pictures import GAP, QUALITY, gray_of
+from make_pictures import GAP, gray_of
 
 from chroma_core.api import build
 from chroma_core.arrays import PixelArray
@@ -20,8 +20,10 @@ from chroma_core.filters.resize import area_shrink
 from chroma_core.pictures.read import read_picture
 from chroma_core.pictures.write import write_picture
 
-HEIGHT = 150
+HEIGHT = 120
 """Height in pixels at which a picture is shown."""
+
+QUALITY = 70
 
 GRAY = "gray-"
 """Begins the name of a photograph that has no true colours to show, as among the shipped ones."""

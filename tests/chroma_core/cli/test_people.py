@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
 
 import numpy as np
@@ -112,6 +113,27 @@ def test_an_evaluation_can_be_looked_at(chroma, photographs, tmp_path):
     for number in range(5):
         assert f"{number}.png" in page
     assert page.count("data:image/") >= 5
+
+
+def test_figures_are_written_into_the_card_of_a_model_of_ones_own(
+    chroma, photographs, tiny_model, tmp_path
+):
+    own = tmp_path / "own"
+    shutil.copytree(tiny_model, own)
+
+    outcome = chroma("evaluate", photographs, "--model", own, "--card", "--quiet")
+
+    assert outcome.status == 0, outcome.err
+    assert load_model(own).record["metrics"][photographs.name]["pictures"] == "5"
+    assert f"- {photographs.name}: pictures 5, psnr gray" in (own / "README.md").read_text()
+
+
+@pytest.mark.parametrize("model", [(), ("--model", "sift-dense")], ids=["none", "shipped"])
+def test_cards_of_models_that_others_installed_are_left_alone(chroma, photographs, model):
+    outcome = chroma("evaluate", photographs, *model, "--card")
+
+    assert outcome.status == 2
+    assert "--model FOLDER" in outcome.err
 
 
 # The demo.

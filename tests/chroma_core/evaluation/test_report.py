@@ -17,7 +17,15 @@ from PIL import Image
 from chroma_core.errors import InputError, PictureError
 from chroma_core.evaluation.evaluate import METRICS, evaluate
 from chroma_core.evaluation.gallery import Gallery
-from chroma_core.evaluation.report import CSV_COLUMNS, to_json, to_text, write_csv, write_html
+from chroma_core.evaluation.report import (
+    CSV_COLUMNS,
+    to_card,
+    to_json,
+    to_record,
+    to_text,
+    write_csv,
+    write_html,
+)
 
 VOID = {"meta", "link", "img", "br"}
 HOSTILE = '<script>alert(1)</script>" onload="x\x1b[31m,\n.png'
@@ -289,3 +297,19 @@ def test_reports_are_not_written_over_unasked(tmp_path, write):
 def test_a_gallery_that_could_hold_nothing_is_refused(options):
     with pytest.raises(InputError, match="wanted at least"):
         Gallery(**options)
+
+
+def test_a_card_holds_each_set_in_words():
+    evaluation = evaluated()
+    street = to_record(evaluation)["sets"][0]
+
+    words = to_card(evaluation)
+
+    assert set(words) == {"street", "sea"}
+    assert words["street"]["pictures"] == "2"
+    mean, low, high = street["metrics"]["psnr"]["gain_over_gray"]
+    assert f"ours {street['metrics']['psnr']['ours']:.2f}" in words["street"]["psnr"]
+    assert f"gain over gray {mean:+.3f} [{low:+.3f}, {high:+.3f}]" in words["street"]["psnr"]
+    assert words["street"]["colourfulness"].endswith(
+        f"truth {street['metrics']['colourfulness']['truth']:.1f}"
+    )

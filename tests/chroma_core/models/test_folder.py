@@ -26,7 +26,7 @@ from chroma_core.errors import (
     OptionError,
 )
 from chroma_core.features.position import PositionFeatures
-from chroma_core.models import load_model, save_model
+from chroma_core.models import add_metrics, load_model, save_model
 from chroma_core.models.files import read_weights, weights_bytes
 from chroma_core.options import Options, option
 from chroma_core.plugins import Registry, hookimpl
@@ -598,3 +598,28 @@ def test_a_record_may_hold_mappings_paths_and_numbers_of_numpy(tmp_path, parts):
 
     found = load_model(tmp_path / "m").record
     assert found == {"facts": {"epochs": 3, "rate": 0.5}, "source": "shards"}
+
+
+def test_metrics_are_added_to_record_and_card_and_nothing_else_changes(good):
+    before = {path.name: path.read_bytes() for path in good.iterdir()}
+    add_metrics(good, {"holiday": {"pictures": "3"}, "sea": {"pictures": "5"}})
+    add_metrics(good, {"sea": {"pictures": "7"}})
+
+    after = {path.name: path.read_bytes() for path in good.iterdir()}
+
+    metrics = load_model(good).record["metrics"]
+    assert metrics["holiday"] == {"pictures": "3"}
+    assert metrics["sea"] == {"pictures": "7"}
+    assert "- sea: pictures 7" in (good / "README.md").read_text(encoding="utf-8")
+    assert set(after) == set(before)
+    assert {name for name in after if after[name] != before[name]} == {"model.json", "README.md"}
+
+
+def test_metrics_are_added_to_models_alone(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "diary.txt").write_text("mine")
+
+    with pytest.raises(ModelError):
+        add_metrics(tmp_path / "notes", {"sea": {"pictures": "5"}})
+
+    assert (tmp_path / "notes" / "diary.txt").read_text() == "mine"
