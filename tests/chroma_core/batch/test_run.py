@@ -11,8 +11,8 @@ import time
 
 import pytest
 
+from chroma_core import memory
 from chroma_core.batch import journal as journal_module
-from chroma_core.batch import memory
 from chroma_core.batch.journal import JOURNAL_NAME, open_journal
 from chroma_core.batch.plan import plan
 from chroma_core.batch.run import run_batch
