@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from chroma_core.batch.color import Coloring
 
 NAME = "demo"
-EXAMPLES = "Examples: chroma demo -o demo/ · chroma demo -o demo/ --regressor dense"
+EXAMPLES = "Examples: chroma demo -o demo/ · chroma demo -o demo/ --features sift"
 
 
 def command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path(
         "chroma-demo"
     ),
-    features: Features = "sift",
+    features: Features = None,
     regressor: Regressor = None,
     refiner: Refiner = None,
     model: Model = None,
@@ -33,7 +33,7 @@ def command(
     from chroma_core.batch.color import Coloring
     from chroma_core.plugins import find_stage, missing_libraries
 
-    if regressor is None:
+    if features is not None and regressor is None:
         regressor = "tf-dense"
         if missing_libraries(find_stage("regressor", regressor)):
             regressor = "dense"

@@ -145,7 +145,7 @@ def test_the_demo_does_without_tensorflow_and_says_so(chroma, tmp_path, gray, mo
     monkeypatch.setattr("chroma_core.demo.demo_photographs", lambda: [picture])
     monkeypatch.setitem(sys.modules, "tensorflow", None)
 
-    outcome = chroma("demo", "-o", tmp_path / "d", "--model", "sift-dense")
+    outcome = chroma("demo", "-o", tmp_path / "d", "--features", "sift")
 
     first, second = outcome.out.splitlines()
     assert outcome.status == 0, outcome.err
@@ -165,10 +165,23 @@ def test_the_demo_takes_the_design_s_regressor_where_its_library_is(
         "chroma_core.cli.demo.show_demo", lambda coloring, *rest, **how: asked.append(coloring)
     )
 
-    outcome = chroma("demo", "-o", tmp_path / "d")
+    outcome = chroma("demo", "-o", tmp_path / "d", "--features", "sift")
 
     assert [(coloring.features, coloring.regressor) for coloring in asked] == [("sift", taken)]
     assert ("TensorFlow is not installed" in outcome.out) == bool(missing)
+
+
+def test_the_demo_shows_what_is_best_unless_it_is_told(chroma, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "chroma_core.cli.demo.show_demo", lambda coloring, *rest, **how: asked.append(coloring)
+    )
+
+    outcome = chroma("demo", "-o", tmp_path / "d")
+
+    (coloring,) = asked
+    assert (coloring.features, coloring.regressor, coloring.model) == (None, None, None)
+    assert outcome.out == ""
 
 
 # What is installed.
