@@ -70,7 +70,10 @@ def encode_picture(picture: Picture, format: str, quality: int | None) -> bytes:
 def with_alpha(picture: Picture) -> PixelArray:
     """Return pixels and alpha, where there is one, as one array."""
     if picture.alpha is None:
-        return np.ascontiguousarray(picture.pixels)
+        plain = np.ascontiguousarray(picture.pixels)
+        # A side of one pixel counts as contiguous with whatever step a turn left it; codecs do not
+        # agree. Going through one dimension gives it the usual one.
+        return plain.reshape(-1).reshape(plain.shape)
     return np.dstack([picture.pixels, picture.alpha])
 
 

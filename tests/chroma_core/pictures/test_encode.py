@@ -28,6 +28,20 @@ def test_a_ppm_holds_three_channels_of_gray_as_of_colour(pixels):
     np.testing.assert_array_equal(read_picture(data).pixels, three)
 
 
+@pytest.mark.parametrize("format", ["png", "tiff", "jpeg", "webp", "bmp", "ppm"])
+@pytest.mark.parametrize("shape", [(6, 1), (1, 6), (6, 1, 3), (1, 6, 3)], ids=str)
+def test_a_turned_picture_of_one_row_or_column_is_written(format, shape):
+    """NumPy calls it contiguous, whatever its step is along the side of one pixel."""
+    upright = (np.arange(np.prod(shape), dtype=np.uint8) * 10).reshape(shape)
+
+    for turned in (upright[:, ::-1], upright[::-1], upright.swapaxes(0, 1)):
+        usual = np.frombuffer(turned.tobytes(), np.uint8).reshape(turned.shape)
+
+        written = encode_picture(Picture(pixels=turned), format, 90)
+
+        assert written == encode_picture(Picture(pixels=usual), format, 90)
+
+
 def test_a_gray_jpeg_has_no_profile_for_colours():
     gray = encode_picture(Picture(pixels=GRAY, iptc=b"odd"), "jpeg", 95)
     colored = encode_picture(Picture(pixels=COLORS), "jpeg", 95)
