@@ -26,6 +26,7 @@ __all__ = [
     "Refiner",
     "Regressor",
     "Setting",
+    "Validation",
     "Vividness",
     "WorkSize",
     "number_of",
@@ -67,6 +68,14 @@ Avoid = Annotated[
     typer.Option(
         help="Picture, or folder of them, that must not be trained on, nor copies of it; "
         "may be repeated."
+    ),
+]
+Validation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="modN",
+        help="How photographs are parted by their numbers: in N, one goes into the card and one "
+        "validates. Default: mod10.",
     ),
 ]
 Setting = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chroma_core.cli.choices import Avoid, Colorspace, Json, Output, Quiet, Setting
+from chroma_core.cli.choices import Avoid, Colorspace, Json, Output, Quiet, Setting, Validation
 from chroma_core.cli.output import print_json, say, showing_progress, warn
 from chroma_core.cli.signals import stopping_gently
 from chroma_core.errors import ChromaError
@@ -35,12 +35,14 @@ def command(
         int | None, typer.Option(min=1, max=64, help="Processes. Default: all cores.")
     ] = None,
     avoid: Avoid = None,
+    validation: Validation = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Extract training data to disk. Goes on where an interrupted extraction stopped."""
     from chroma_core.api import Settings, build_features, build_stage
     from chroma_core.training.extract import extract
+    from chroma_core.training.split import DEFAULT_RULE
 
     chosen = Settings.parse(settings)
     stage = build_features(features, chosen)
@@ -66,6 +68,7 @@ def command(
             workers=workers,
             progress=progress,
             avoid=avoid or (),
+            validation=validation or DEFAULT_RULE,
         )
     for left_out in report.skipped:
         warn(f"{left_out.picture}: left out: {left_out.reason}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chroma_core.cli.choices import Avoid, Colorspace, Json, Output, Quiet, Setting
+from chroma_core.cli.choices import Avoid, Colorspace, Json, Output, Quiet, Setting, Validation
 from chroma_core.cli.output import print_json, say, showing_progress
 from chroma_core.cli.signals import stopping_gently
 from chroma_core.errors import ChromaError
@@ -52,6 +52,7 @@ def command(
         bool, typer.Option("--replace", help="Replace a model that is there already.")
     ] = False,
     avoid: Avoid = None,
+    validation: Validation = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -90,6 +91,7 @@ def command(
             overwrite=replace,
             progress=progress,
             avoid=avoid or (),
+            validation=validation,
         )
     if json:
         print_json({"model": str(trained.folder), "training": dict(trained.record)})

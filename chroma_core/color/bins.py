@@ -4,8 +4,8 @@ Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016: the plane of a* 
 grid, a true colour is told softly to its nearest bins (section 2.2), rare colours weigh more than
 frequent ones (equation 4), and the predicted distribution is brought to one colour by the mean of
 its annealed form (equation 5). A net that was trained with such weights answers with probabilities
-that are tilted towards rare colours; `chroma_of_logits` takes as much of that tilt back as is
-asked for.
+that are tilted towards rare colours, and one that was not can be tilted by them afterwards;
+`chroma_of_logits` takes as much of that tilt back as is asked for.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def chroma_of_logits(
     bins : ndarray, shape (k, 2)
         a* and b* of the bins.
     weights : ndarray, shape (k,)
-        What the bins weighed in training.
+        What the bins' probabilities are tilted by.
     undo : float
         How much of the weights is taken back: 0 nothing, 1 all.
     temperature : float

@@ -15,7 +15,7 @@ depthwise one (channels, 1, k, k)) and ``NAME.bias`` (out,), and besides
 tensor            shape       meaning
 ================  ==========  ====================================================================
 ``bins``          (k, 2)      a* and b* of the bins
-``weights``       (k,)        what each bin weighed in training
+``weights``       (k,)        how much the answer raises each bin's odds, see `tilted`
 ``calibration``   (1,)        temperature that calibrates the probabilities
 ``path``          (p, 4)      rows of vividness, undo, temperature and gain, see `decoding_at`
 ``sureness``      (s, 2)      rows of expected distance and confidence, see `confidence_of`
@@ -55,6 +55,7 @@ __all__ = [
     "first_node",
     "gray_with_margin",
     "prediction_of",
+    "tilted",
     "weight_shapes",
 ]
 
@@ -350,6 +351,35 @@ def _decoded(prediction: Prediction, vividness: float) -> FloatArray:
         temperature=how.temperature,
         gain=how.gain,
     )
+
+
+def tilted(tensors: Mapping[str, AnyArray], weights: FloatArray) -> dict[str, AnyArray]:
+    """Return a network that answers with the same distributions, tilted by other weights.
+
+    Decoding takes part of ``weights`` back, which tilt the answers towards rare colours. Whether
+    they did so in training (Zhang, Isola & Efros, equation 4) or are put on afterwards is the same
+    to it: the logits' biases move by their logarithms.
+
+    Parameters
+    ----------
+    tensors : Mapping[str, ndarray]
+        With ``weights`` and ``logits.bias``; others, such as an encoder's alone, come back as they
+        are.
+    weights : ndarray, shape (k,)
+        Above 0; 1 everywhere leaves the distributions of colours as they occur.
+
+    Returns
+    -------
+    dict
+        The tensors; the biases and ``weights`` in float32.
+    """
+    if not {"weights", "logits.bias"} <= set(tensors):
+        return dict(tensors)
+    turn = np.log(weights) - np.log(tensors["weights"].astype(np.float64))
+    return dict(tensors) | {
+        "logits.bias": (tensors["logits.bias"] + turn).astype(np.float32),
+        "weights": np.asarray(weights, dtype=np.float32),
+    }
 
 
 def prediction_of(logits: FloatArray, weights: Weights, origin: tuple[float, float]) -> Prediction:

@@ -1,7 +1,7 @@
 """How predicted distributions are to be decoded: chosen on pictures that did not teach.
 
-Three decodings are chosen, at vividness 0, a half and 1, from how much of the training's
-rebalancing is taken back, the temperature and a gain (see `chroma_core.color.bins`). The first is
+Three decodings are chosen, at vividness 0, a half and 1, from how much of the tilt towards rare
+colours is taken back, the temperature and a gain (see `chroma_core.color.bins`). The first is
 the expected colour, the others have the least error among those that are colourful enough. Between
 them the path goes straight, but for a gain that keeps mean chroma from falling. A temperature
 calibrates the probabilities, and a table tells doubts to confidences.
@@ -173,7 +173,7 @@ def calibration(
     nearest : ndarray, shape (n,)
         Index of the true bin.
     weights : ndarray, shape (k,)
-        What the bins weighed in training; taken back wholly.
+        What the answers are tilted by; taken back wholly.
 
     Returns
     -------

@@ -35,6 +35,7 @@ def train_by_name(
     overwrite: bool = False,
     progress: Progress | None = None,
     avoid: Sequence[str | Path] = (),
+    validation: str | None = None,
 ) -> TrainedModel:
     """Build the stages by name and train; see `chroma_core.training.train.train`.
 
@@ -48,7 +49,7 @@ def train_by_name(
         Names of stages; `features` and `colorspace` may be left out for shards.
     settings : Mapping or iterable of str, optional
         Options of stages as text; those of the training itself as ``train.epochs=30``.
-    work_size, per_image, name, licence, workers, resume, overwrite, progress, avoid
+    work_size, per_image, name, licence, workers, resume, overwrite, progress, avoid, validation
         See `chroma_core.training.train.train`.
 
     Raises
@@ -87,4 +88,5 @@ def train_by_name(
         resume=resume,
         overwrite=overwrite,
         avoid=avoid,
+        validation=validation,
     )

@@ -44,6 +44,7 @@ from chroma_core.training.data import PhotographData, ShardData, moments
 from chroma_core.training.extract import extract
 from chroma_core.training.manifest import MANIFEST, SPLITS, Settings, file_sha256
 from chroma_core.training.measure import Unexplained, measure
+from chroma_core.training.split import DEFAULT_RULE
 
 __all__ = [
     "HISTORY",
@@ -115,6 +116,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     avoid: Path | str | Sequence[Path | str] = (),
+    validation: str | None = None,
 ) -> TrainedModel:
     """Train a regressor and write its model folder.
 
@@ -156,6 +158,9 @@ def train(
     avoid : path, or list of paths, optional
         Pictures that must not be trained on, see `chroma_core.training.extract.extract`; for
         photographs alone.
+    validation : str, optional
+        How photographs are parted, see `chroma_core.training.split.split_of`: ``"mod10"`` by
+        default.
 
     Returns
     -------
@@ -192,6 +197,11 @@ def train(
                 "what shards were made of cannot be avoided any more",
                 hint="say it to chroma extract, or train from the photographs",
             )
+        if validation is not None:
+            raise OptionError(
+                "shards are parted already",
+                hint="say it to chroma extract, or train from the photographs",
+            )
         data = ShardData(source)  # type: ignore[arg-type]  # is_shards: it is one path
         features, colorspace = _agreed(data.settings, features, colorspace, work_size)
         if regressor.wants == "maps" and data.settings.per_image:
@@ -209,9 +219,16 @@ def train(
         if colorspace is None:
             colorspace = cast("Colorspace[Any]", find_stage("colorspace", "lab")())
         side = 256 if work_size is None else work_size
+        rule = DEFAULT_RULE if validation is None else validation
         if regressor.wants == "maps":
             data = PhotographData(
-                source, features, colorspace, side, workers=workers or 0, avoid=avoid
+                source,
+                features,
+                colorspace,
+                side,
+                validation=rule,
+                workers=workers or 0,
+                avoid=avoid,
             )
         else:
             extract(
@@ -222,6 +239,7 @@ def train(
                 work_size=side,
                 per_image=NODES_PER_IMAGE if per_image is None else per_image,
                 seed=seed,
+                validation=rule,
                 workers=workers,
                 progress=report_to,
                 avoid=avoid,

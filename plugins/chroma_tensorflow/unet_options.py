@@ -31,7 +31,7 @@ class UNetTrainOptions(Options):
     warmup: int = option(300, "steps over which the rate rises", unit="steps", ge=0)
     weight_decay: float = option(0.05, "of AdamW", ge=0)
     dropout: float = option(0.2, "share of channels left out, at three places", ge=0, lt=1)
-    mix: float = option(0.5, "1 weighs all colours alike, 0 by how rare they are", ge=0, le=1)
+    mix: float = option(1.0, "1 weighs all colours alike, 0 by how rare they are", ge=0, le=1)
     sizes: str = option(
         "160,192,224,256", "sides of the squares that are cut out, multiples of 32", unit="px"
     )

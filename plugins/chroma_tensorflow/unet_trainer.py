@@ -2,8 +2,9 @@
 
 Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019), warm-up and cosine decay; the
 encoder, which has learnt to see before, takes smaller steps. What is kept is the running mean of
-the weights. Targets are soft codes of the true colours, and rare colours weigh more (Zhang, Isola &
-Efros, ECCV 2016).
+the weights. Targets are soft codes of the true colours (Zhang, Isola & Efros, ECCV 2016). There
+rare colours weigh more in training; here all may weigh alike, and what comes out is tilted towards
+rare ones afterwards, which gives decoding the same choice and learns more from the same pictures.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from chroma_core.color.bins import ab_bins, bin_weights, chroma_of_logits, soft_
 from chroma_core.color.lab import gray_to_lightness
 from chroma_core.errors import ModelMismatch, OptionError, TrainingError
 from chroma_core.models import load_model
-from chroma_core.regressors.unet_net import ENCODER, FILE, FORMAT, MULTIPLE
+from chroma_core.regressors.unet_net import ENCODER, FILE, FORMAT, MULTIPLE, tilted
 from chroma_core.stages import Checkpoint, Progress, TrainingData
 from chroma_core.training.data import require_part
 from chroma_core.training.decoding import calibration, choose_path, sureness
@@ -45,6 +46,9 @@ AVERAGED_EVERY = 5
 """Steps between two updates of the running mean of weights."""
 
 MEASURED_SIZE = 256
+TILT = 0.5
+"""Lambda (see `bin_weights`) of the weights that the answers of a trained network are tilted by."""
+
 NODES_KEPT = 512
 """Nodes of each held-out picture on which decoding is chosen."""
 
@@ -117,9 +121,10 @@ class _Trainer:
         self.seconds = 0.0
         self.history: list[dict[str, float]] = []
         self.model = unet_model(keras, dropout=options.dropout, seed=options.seed)
-        set_tensors(self.model, start)
         shares = _bin_shares(self.store, self.bins)
         self.weights = bin_weights(shares, mix=options.mix).astype(np.float32)
+        self.tilt = bin_weights(shares, mix=TILT).astype(np.float32)
+        set_tensors(self.model, tilted(start, self.weights))
         self.table, self.code_weights = _targets(self.bins, self.weights)
         self.model.compile(
             optimizer=_optimizer(keras, self._rate(), options),
@@ -281,6 +286,10 @@ class _Trainer:
         for answer, cut in zip(logits, cuts, strict=True):
             yield answer.reshape(-1, len(self.bins)), cut.codes.ravel()
 
+    def _turn(self) -> FloatArray:
+        """Return what tilts the logits as those of the model that comes out."""
+        return np.log(self.tilt) - np.log(self.weights)
+
     def sheets(self) -> AnyArray:
         """Return some unseen pictures in gray, predicted and true colours, (n, h, 3 w, 3) uint8."""
         cuts = list(itertools.islice(self.held.middles(MEASURED_SIZE), SHOWN))
@@ -290,10 +299,10 @@ class _Trainer:
             pages.append(
                 sheet(
                     cut.gray[0, ..., 0],
-                    logits.reshape(*shape, -1),
+                    (logits + self._turn()).reshape(*shape, -1),
                     _chroma_of(codes).reshape(*shape, 2),
                     self.bins,
-                    self.weights,
+                    self.tilt,
                 )
             )
         return np.stack(pages)
@@ -322,23 +331,24 @@ class _Trainer:
         middles = self.held.middles(MEASURED_SIZE)
         for cut, (logits, codes) in zip(middles, self._held_out(flip=True), strict=True):
             chosen = rng.permutation(len(codes))[:NODES_KEPT]
-            kept.append(logits[chosen])
+            kept.append(logits[chosen] + self._turn())
             lights.append(_node_lightness(cut).ravel()[chosen])
             truths.append(_chroma_of(codes[chosen]))
         logits, truth = np.stack(kept), np.stack(truths)
         flat, true = logits.reshape(-1, len(self.bins)), truth.reshape(-1, 2)
         nearest = soft_codes(true, self.bins, neighbours=1)[0][:, 0]
-        temperature, before, after = calibration(flat, nearest, self.weights)
-        path, rows = choose_path(logits, np.stack(lights), truth, self.bins, self.weights)
+        temperature, before, after = calibration(flat, nearest, self.tilt)
+        path, rows = choose_path(logits, np.stack(lights), truth, self.bins, self.tilt)
         held = {
             "bins": self.bins.astype(np.float32),
-            "weights": self.weights,
+            "weights": self.tilt,
             "calibration": np.array([temperature], dtype=np.float32),
             "path": path,
         }
         held["sureness"] = sureness(flat, held)
         self.model.set_weights(self.mean)
-        tensors = {name: array.astype(np.float16) for name, array in tensors_of(self.model).items()}
+        told = tilted(tensors_of(self.model) | {"weights": self.weights}, self.tilt)
+        tensors = {name: array.astype(np.float16) for name, array in told.items()}
         tensors |= held
         facts = {
             "steps": self.step,

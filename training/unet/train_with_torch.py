@@ -40,6 +40,7 @@ from torch_net import UNet
 
 from chroma_core.color.bins import ab_bins, bin_weights, chroma_of_logits, soft_codes
 from chroma_core.plugins import find_stage
+from chroma_core.regressors.unet_net import tilted
 from chroma_core.training.data import PhotographData
 
 MEASURED_SIZE = 256
@@ -65,7 +66,7 @@ def main() -> None:
     )
     told = squares_of if given.regression else losses_of
     net = UNet(
-        load_file(given.start),
+        tilted(load_file(given.start), weights),
         dropout=given.dropout,
         skipped=given.skipped,
         whole=not given.no_whole,
@@ -123,7 +124,7 @@ def main() -> None:
                 **found,
             }
             losses = []
-            _save(given.out, found, step, net, mean, optimizer)
+            _save(given.out, found, step, (net, mean, optimizer), weights)
             print(found, flush=True)
 
 
@@ -144,9 +145,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--late-sizes", default="192,224,256")
     parser.add_argument("--closest", type=float, default=1.8)
     parser.add_argument("--validate", type=int, default=300)
+    parser.add_argument("--validation", default="mod10", help="which pictures do not teach")
     parser.add_argument("--warmup", type=int, default=300, help="steps over which the rate rises")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mix", type=float, default=0.5, help="1: all colours weigh alike")
+    parser.add_argument("--mix", type=float, default=1.0, help="1: all colours weigh alike")
     parser.add_argument("--no-wear", action="store_true", help="train on clean pictures alone")
     parser.add_argument("--no-whole", action="store_true", help="without the whole-picture vector")
     parser.add_argument("--regression", action="store_true", help="squared error, not log loss")
@@ -237,8 +239,13 @@ def _average(net: UNet, mean: UNet, keep: float) -> None:
 
 
 def _save(
-    out: Path, entry: dict[str, float], step: int, net: UNet, mean: UNet, optimizer: Any
+    out: Path,
+    entry: dict[str, float],
+    step: int,
+    state: tuple[UNet, UNet, Any],
+    weights: np.ndarray,
 ) -> None:
+    net, mean, optimizer = state
     unfinished = out / "checkpoint.part"
     torch.save(
         {
@@ -250,7 +257,7 @@ def _save(
         unfinished,
     )
     unfinished.replace(out / "checkpoint.pt")
-    save_file(mean.tensors(), out / "net.part")
+    save_file({**mean.tensors(), "weights": weights}, out / "net.part")
     (out / "net.part").replace(out / "net.safetensors")
     log = out / "log.csv"
     fresh = not log.exists()
@@ -267,6 +274,7 @@ def _stores(given: argparse.Namespace) -> tuple[Any, Any]:
         find_stage("features", "pixels")(),
         find_stage("colorspace", "lab")(),
         256,
+        validation=given.validation,
         workers=given.threads,
     )
 

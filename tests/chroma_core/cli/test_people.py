@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import sys
 
@@ -98,6 +99,25 @@ def test_train_without_such_pictures_tells_no_errors(chroma, photographs, tmp_pa
     outcome = chroma("train", photographs, "-o", tmp_path / "m", "--regressor", "ridge", *PATCH)
 
     assert (outcome.status, outcome.out) == (0, f"{tmp_path / 'm'}: trained\n")
+
+
+def test_train_and_extract_part_photographs_as_they_are_told(chroma, photographs, tmp_path):
+    """Modulo 3, the pictures 0 and 3 go into the card, 1 and 4 validate, 2 is left to train."""
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("matplotlib")
+    thirds = ("--validation", "mod3")
+    arguments = ("-o", tmp_path / "m", "--regressor", "ridge")
+
+    extracted = chroma("extract", photographs, "-o", tmp_path / "s", *PATCH, "--json", *thirds)
+    trained = chroma("train", photographs, *arguments, *PATCH, *thirds)
+    again = chroma("train", tmp_path / "s", "-o", tmp_path / "n", "--regressor", "ridge", *thirds)
+
+    assert json.loads(extracted.out)["pictures"] == {"train": 1, "validation": 2, "card": 2}
+    data = load_model(tmp_path / "m").record["data"]
+    assert [data[f"{part} pictures"] for part in ("train", "validation", "card")] == [1, 2, 2]
+    assert trained.status == 0
+    assert again.status != 0
+    assert "shards are parted already" in again.err
 
 
 # Evaluation.

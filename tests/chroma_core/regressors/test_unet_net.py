@@ -29,6 +29,7 @@ from chroma_core.regressors.unet_net import (
     first_node,
     gray_with_margin,
     prediction_of,
+    tilted,
     weight_shapes,
 )
 from chroma_core.stages import Grid, Prediction
@@ -198,6 +199,41 @@ def test_other_nodes_than_the_pixels_are_refused_and_the_features_named(step):
 def test_nodes_of_the_answer_stand_amid_their_pixels():
     assert first_node(Grid.every_pixel(9, 9)) == (1.5, 1.5)
     assert first_node(Grid(rows=4, cols=4, origin=(8.0, 2.0))) == (9.5, 3.5)
+
+
+# Tilting
+
+
+@settings(max_examples=30)
+@given(seeds, st.floats(0, 1), st.floats(0.2, 1.5))
+def test_law_a_tilt_is_what_undoing_takes_back(seed, undo, temperature):
+    """The biases carry the tilt: undone by as much as was put on, the colours are as before."""
+    rng = np.random.default_rng(seed)
+    before = {
+        "logits.bias": rng.normal(0, 3, len(BINS)),
+        "weights": np.exp(rng.normal(0, 1, len(BINS))),
+    }
+    weights = np.exp(rng.normal(0, 1, len(BINS)))
+
+    after = tilted(before, weights)
+    flat = tilted(after, np.ones(len(BINS)))
+
+    def colour(tensors, undone):
+        logits = tensors["logits.bias"].astype(np.float64)
+        return chroma_of_logits(
+            logits, BINS, tensors["weights"], undo=undone, temperature=temperature
+        )
+
+    # Single precision of biases of some tens; a* and b* reach 110.
+    np.testing.assert_allclose(colour(after, 1), colour(before, 1), atol=2e-3)
+    np.testing.assert_allclose(colour(flat, undo), colour(before, 1), atol=2e-3)
+
+
+def test_what_has_no_tilt_yet_stays_as_it_is():
+    encoder = {"stem.kernel": np.ones(3), "logits.bias": np.ones(len(BINS))}
+
+    assert tilted(encoder, np.full(len(BINS), 2.0)) == encoder
+    assert tilted({"weights": np.ones(3)}, np.full(3, 2.0)).keys() == {"weights"}
 
 
 # How answers are read
