@@ -5,8 +5,8 @@
     python training/write_cards.py MODEL_FOLDER EVALUATION.json [LOG.csv...]
 
 EVALUATION.json is what ``chroma evaluate … --json`` printed for this model; the logs are those of
-``unet/train_with_torch.py``, in order, and become the model's history. The weights stay as they
-are: the folder is written anew with a longer record, and its card follows from the record.
+``unet/train_with_torch.py``, in order; the last becomes the model's history. The weights stay as
+they are: the folder is written anew with a longer record, and its card follows from the record.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main(folder: Path, evaluation: Path, logs: list[Path]) -> None:
     record["intended_use"] = INTENDED_USE
     limits = {"semantic-dense": SEMANTIC_LIMITS, "unet": UNET_LIMITS}
     record["limits"] = limits.get(name, LIMITS)
-    history = _history(logs)
+    history = _history(logs[-1]) if logs else []
     record["commands"] = ["training/shipped_models.sh PHOTOS OUT EVALUATION"]
     # Where logs went and how many threads ran does not belong to a model.
     of_the_run = ("log_dir", "threads", "start", "parts")
@@ -93,12 +93,14 @@ def main(folder: Path, evaluation: Path, logs: list[Path]) -> None:
         key: text for key, text in record["options"].items() if key not in of_the_run
     }
     if history:
-        record["training"] = record["training"] | {"epochs": history[-1]["epoch"]}
+        record["training"] = record["training"] | {
+            "epochs": round(sum(_history(log)[-1]["epoch"] for log in logs), 2)
+        }
         record["options"] = {
             f"{log.parent.name}.{key}": str(value)
             for log in logs
             for key, value in json.loads(log.with_name("options.json").read_text()).items()
-            if key != "threads"
+            if key != "threads" and value is not None
         }
     metrics = {key: fact for key, fact in record["metrics"].items() if "variance" in key}
     for part in found["sets"]:
@@ -128,20 +130,16 @@ def main(folder: Path, evaluation: Path, logs: list[Path]) -> None:
         (folder / name).write_bytes(data)
 
 
-def _history(logs: list[Path]) -> list[dict[str, float]]:
-    history: list[dict[str, float]] = []
-    for log in logs:
-        before = history[-1]["epoch"] if history else 0.0
-        with log.open(newline="", encoding="utf-8") as file:
-            history += [
-                {
-                    "epoch": round(before + float(row["epoch"]), 2),
-                    "loss": float(row["loss"]),
-                    "validation_loss": float(row["validation loss"]),
-                }
-                for row in csv.DictReader(file)
-            ]
-    return history
+def _history(log: Path) -> list[dict[str, float]]:
+    with log.open(newline="", encoding="utf-8") as file:
+        return [
+            {
+                "epoch": float(row["epoch"]),
+                "loss": float(row["loss"]),
+                "validation_loss": float(row["validation loss"]),
+            }
+            for row in csv.DictReader(file)
+        ]
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def curves_png(history: Sequence[Mapping[str, float]], title: str = "") -> bytes
             axes.axhline(1.0, color="0.7", linewidth=1, label="mean colour")
             axes.set_ylabel("error / variance")
         else:
-            axes.set_ylabel("log loss, rare colours weighing more")
+            axes.set_ylabel("log loss")
         for name in kind:
             style, color, label = _ratio(name) or _LOG_LOSSES[name]
             points = [(entry["epoch"], entry[name]) for entry in history if name in entry]

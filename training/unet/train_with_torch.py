@@ -87,13 +87,14 @@ def main() -> None:
         mean.load_state_dict(saved["mean"])
         optimizer.load_state_dict(saved["optimizer"])
     steps = round(given.epochs * len(store) / given.batch)
+    last = min(steps, round((given.until or given.epochs) * len(store) / given.batch))
     part = max(1, round(len(store) / given.batch))
     began, first, losses = time.monotonic(), step, []
     sizes = tuple(int(text) for text in given.sizes.split(","))
     late = tuple(int(text) for text in given.late_sizes.split(","))
 
     def cuts() -> Iterator[Cut]:
-        for number in range(first, steps):
+        for number in range(first, last):
             falling = number >= steps * (1 - given.fall)
             yield batch_at(
                 store,
@@ -114,7 +115,7 @@ def main() -> None:
         losses.append(_step(net, optimizer, cut, targets, told))
         step += 1
         _average(net, mean, min(AVERAGE, (step + 1) / (step + 10)))
-        if step % part == 0 or step == steps:
+        if step % part == 0 or step == last:
             found = measure(mean, unseen, targets, bins, weights)
             found = {
                 "epoch": round(step * given.batch / len(store), 2),
@@ -134,6 +135,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", type=Path, required=True, help="encoder_start.py writes it")
     parser.add_argument("--epochs", type=float, default=18)
+    parser.add_argument("--until", type=float, help="epochs after which to stop nevertheless")
     parser.add_argument("--fall", type=float, default=0.33, help="part at a falling rate")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
