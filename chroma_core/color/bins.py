@@ -21,6 +21,7 @@ __all__ = [
     "SPACING",
     "ab_bins",
     "bin_weights",
+    "chroma_kept",
     "chroma_of_logits",
     "expected_distances",
     "probabilities",
@@ -168,6 +169,33 @@ def chroma_of_logits(
     tilt = (undo * np.log(weights)).astype(logits.dtype)
     shares = probabilities((logits - tilt) / logits.dtype.type(temperature))
     return np.asarray(shares @ bins.astype(logits.dtype)) * logits.dtype.type(gain)
+
+
+def chroma_kept(logits: FloatArray, bins: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return how much of the chroma that is expected in a picture is left in its expected colours.
+
+    Where a dress may be red or blue much chroma is expected, and the mean of both has little.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (..., n, k)
+        Answers at all nodes of pictures.
+    bins, weights
+        As for `chroma_of_logits`; the weights are taken back wholly.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Mean C*ab of the expected colours over mean expected C*ab, from 0 to 1, in the dtype of
+        `logits`; 1 where none is expected.
+    """
+    grid = bins.astype(logits.dtype)
+    shares = probabilities(logits - np.log(weights).astype(logits.dtype))
+    expected = shares @ grid
+    left = np.hypot(expected[..., 0], expected[..., 1]).mean(axis=-1)
+    whole = (shares @ np.hypot(grid[:, 0], grid[:, 1])).mean(axis=-1)
+    tiny = np.finfo(logits.dtype).tiny
+    return np.asarray(np.minimum((left + tiny) / (whole + tiny), 1), dtype=logits.dtype)
 
 
 def expected_distances(

@@ -1,4 +1,4 @@
-"""The weight format ``bins-unet/1``: a network that looks at the picture and answers with bins.
+"""The weight format ``bins-unet/2``: a network that looks at the picture and answers with bins.
 
 The encoder is EfficientNet-Lite0 (Tan & Le, "EfficientNet", ICML 2019; ReLU6, no
 squeeze-and-excite, batch normalisation folded into the convolutions). The decoder goes back up from
@@ -17,7 +17,8 @@ tensor            shape       meaning
 ``bins``          (k, 2)      a* and b* of the bins
 ``weights``       (k,)        how much the answer raises each bin's odds, see `tilted`
 ``calibration``   (1,)        temperature that calibrates the probabilities
-``path``          (p, 4)      rows of vividness, undo, temperature and gain, see `decoding_at`
+``path``          (p, 5)      rows of vividness, undo, temperature, gain and restored, see
+                              `decoding_at`
 ``sureness``      (s, 2)      rows of expected distance and confidence, see `confidence_of`
 ================  ==========  ====================================================================
 
@@ -33,7 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray
-from chroma_core.color.bins import ab_bins, chroma_of_logits, expected_distances
+from chroma_core.color.bins import ab_bins, chroma_kept, chroma_of_logits, expected_distances
 from chroma_core.color.lab import lightness_to_gray
 from chroma_core.errors import ModelError, ModelMismatch
 from chroma_core.stages import Grid, Prediction, Weights, WeightShapes
@@ -59,7 +60,7 @@ __all__ = [
     "weight_shapes",
 ]
 
-FORMAT = "bins-unet/1"
+FORMAT = "bins-unet/2"
 FILE = "net"
 BINS = len(ab_bins())
 STEP = 4
@@ -75,6 +76,9 @@ SURENESS_POINTS = 16
 
 CALM = 0.5
 """Vividness of the colours that doubts are about: a gain that everyone sees through is no doubt."""
+
+LEAST_KEPT = 0.4
+"""Of `chroma_kept`, below which nothing more is restored: there the network knows too little."""
 
 GRAYS_SHARE = 0.4
 """How much of gray's expected distance is taken off. At 0 the sure places are those that are dull
@@ -246,7 +250,7 @@ def weight_shapes() -> WeightShapes:
         "bins": (BINS, 2),
         "weights": (BINS,),
         "calibration": (1,),
-        "path": (PATH_POINTS, 4),
+        "path": (PATH_POINTS, 5),
         "sureness": (SURENESS_POINTS, 2),
     }
     return {FILE: shapes}
@@ -254,11 +258,25 @@ def weight_shapes() -> WeightShapes:
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """How a distribution becomes a colour, see `chroma_core.color.bins.chroma_of_logits`."""
+    """How the distributions of a picture become colours.
+
+    Attributes
+    ----------
+    undo, temperature, gain : float
+        See `chroma_core.color.bins.chroma_of_logits`.
+    restored : float
+        How much of the chroma that was lost to averaging, over the picture as a whole, is given
+        back: at 0 nothing, at 1 the gain is divided by `chroma_core.color.bins.chroma_kept`.
+    """
 
     undo: float
     temperature: float
     gain: float
+    restored: float = 0.0
+
+    def gain_where(self, kept: FloatArray) -> FloatArray:
+        """Return the gain of pictures that keep so much of their chroma."""
+        return np.asarray(self.gain * np.maximum(kept, LEAST_KEPT) ** -self.restored)
 
 
 def decoding_at(path: AnyArray, vividness: float) -> Decoding:
@@ -266,18 +284,18 @@ def decoding_at(path: AnyArray, vividness: float) -> Decoding:
 
     Parameters
     ----------
-    path : ndarray, shape (p, 4)
-        Rows of vividness, undo, temperature and gain, by rising vividness. Beyond the last row the
-        gain goes on in proportion to vividness.
+    path : ndarray, shape (p, 5)
+        Rows of vividness, undo, temperature, gain and restored, by rising vividness. Beyond the
+        last row the gain goes on in proportion to vividness.
     vividness : float
         At least 0; 1 is what the model was shipped with.
     """
     points = path.astype(np.float64)
-    undo, temperature, gain = (
-        float(np.interp(vividness, points[:, 0], points[:, column])) for column in (1, 2, 3)
+    undo, temperature, gain, restored = (
+        float(np.interp(vividness, points[:, 0], points[:, column])) for column in (1, 2, 3, 4)
     )
     beyond = max(1.0, vividness / float(points[-1, 0]))
-    return Decoding(undo=undo, temperature=temperature, gain=gain * beyond)
+    return Decoding(undo=undo, temperature=temperature, gain=gain * beyond, restored=restored)
 
 
 def doubts_of(logits: FloatArray, held: Mapping[str, AnyArray]) -> FloatArray:
@@ -293,8 +311,8 @@ def doubts_of(logits: FloatArray, held: Mapping[str, AnyArray]) -> FloatArray:
     Returns
     -------
     ndarray, shape (...)
-        The expected distance of the truth from the colour at vividness `CALM`, less `GRAYS_SHARE`
-        of its expected distance from gray.
+        The expected distance of the truth from the colour at vividness `CALM`, where nothing is
+        restored, less `GRAYS_SHARE` of its expected distance from gray.
     """
     bins, weights = held["bins"].astype(np.float32), held["weights"].astype(np.float32)
     how = decoding_at(held["path"], CALM)
@@ -343,13 +361,14 @@ def _decoded(prediction: Prediction, vividness: float) -> FloatArray:
         raise ModelError("this prediction holds no distributions to decode")
     held = prediction.tensors
     how = decoding_at(held["path"], vividness)
+    logits = prediction.logits
+    bins, weights = held["bins"].astype(np.float32), held["weights"].astype(np.float32)
+    gain = how.gain
+    if how.restored:
+        nodes = logits.reshape(-1, logits.shape[-1])
+        gain = float(how.gain_where(chroma_kept(nodes, bins, weights)))
     return chroma_of_logits(
-        prediction.logits,
-        held["bins"].astype(np.float32),
-        held["weights"].astype(np.float32),
-        undo=how.undo,
-        temperature=how.temperature,
-        gain=how.gain,
+        logits, bins, weights, undo=how.undo, temperature=how.temperature, gain=gain
     )
 
 

@@ -1,7 +1,8 @@
 """How predicted distributions are to be decoded: chosen on pictures that did not teach.
 
 Three decodings are chosen, at vividness 0, a half and 1, from how much of the tilt towards rare
-colours is taken back, the temperature and a gain (see `chroma_core.color.bins`). The first is
+colours is taken back, the temperature, a gain, and how much of the chroma that averaging took from
+a picture as a whole is given back (see `chroma_core.regressors.unet_net.Decoding`). The first is
 the expected colour, the others have the least error among those that are colourful enough. Between
 them the path goes straight, but for a gain that keeps mean chroma from falling. A temperature
 calibrates the probabilities, and a table tells doubts to confidences.
@@ -9,22 +10,31 @@ calibrates the probabilities, and a table tells doubts to confidences.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray, IntArray
-from chroma_core.color.bins import chroma_of_logits, probabilities
+from chroma_core.color.bins import chroma_kept, chroma_of_logits, probabilities
 from chroma_core.color.difference import delta_e_2000
 from chroma_core.color.lab import lab_to_rgb
-from chroma_core.regressors.unet_net import PATH_POINTS, SURENESS_POINTS, doubts_of
+from chroma_core.regressors.unet_net import PATH_POINTS, SURENESS_POINTS, Decoding, doubts_of
 
 __all__ = ["Chosen", "calibration", "choose_path", "sureness"]
 
-UNDO = (0.0, 0.25, 0.5, 0.75, 1.0)
-TEMPERATURES = (0.2, 0.25, 0.3, 0.38, 0.5, 0.65, 0.8, 1.0)
-GAINS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.2)
+UNDO = (0.25, 0.5, 0.75, 1.0, 1.25)
+"""Beyond 1 the tilt is towards frequent colours."""
+
+TEMPERATURES = (0.25, 0.3, 0.38, 0.5, 0.65, 0.8, 1.0)
+RESTORED = (0.0, 0.5, 1.0)
+GAINS = (0.8, 1.0, 1.25, 1.5, 1.8, 2.2)
+"""Gains that are tried; between them the one that is just colourful enough is found."""
+
+
+PROMISING = 16
+"""Decodings whose error is measured at just the gain that they need."""
 
 VIVID = 1.0
 """Least mean colourfulness, over the truth's, at vividness 1."""
@@ -39,8 +49,8 @@ class Chosen:
 
     Attributes
     ----------
-    undo, temperature, gain : float
-        See `chroma_core.color.bins.chroma_of_logits`.
+    undo, temperature, gain, restored : float
+        See `chroma_core.regressors.unet_net.Decoding`.
     psnr_gain : float
         Mean over pictures, over gray's, in dB.
     difference : float
@@ -54,6 +64,7 @@ class Chosen:
     undo: float
     temperature: float
     gain: float
+    restored: float
     psnr_gain: float
     difference: float
     colourfulness: float
@@ -88,20 +99,33 @@ def choose_path(
     Returns
     -------
     tuple
-        The path, shape (`PATH_POINTS`, 4), rows of vividness, undo, temperature and gain; and what
-        the three decodings gave. From row to row mean chroma does not fall.
+        The path, shape (`PATH_POINTS`, 5), rows of vividness, undo, temperature, gain and restored;
+        and what the three decodings gave. From row to row mean chroma does not fall. Up to a
+        vividness of a half nothing is restored: doubts are about those colours, node by node.
     """
     seen = _Seen(lightness, truth)
-    tried = _tried(logits, bins, weights, seen)
-    expected = next(one for one in tried if (one.undo, one.temperature, one.gain) == (1, 1, 1))
-    calm = _best(tried, CALM, expected.chroma)
-    vivid = _best(tried, VIVID, calm.chroma)
+    kept = chroma_kept(logits, bins, weights)
+    tried = _tried(logits, bins, weights, kept, seen)
+
+    def best(hows: Iterable[Decoding]) -> Chosen:
+        found = []
+        for how in hows:
+            plain = chroma_of_logits(
+                logits, bins, weights, undo=how.undo, temperature=how.temperature
+            )
+            found.append(_given(plain, how, kept, seen))
+        return min(found, key=lambda one: one.error)
+
+    expected = best([Decoding(undo=1, temperature=1, gain=1)])
+    unrestored = [rising for rising in tried if not rising[0].restored]
+    calm = best(_promising(unrestored, CALM, expected.chroma))
+    vivid = best(_promising(tried, VIVID, calm.chroma))
     ends = np.array([_row(0.0, expected), _row(0.5, calm), _row(1.0, vivid)])
-    path = np.empty((PATH_POINTS, 4))
+    path = np.empty((PATH_POINTS, 5))
     path[:, 0] = np.linspace(0, 1, PATH_POINTS)
-    for column in (1, 2, 3):
+    for column in (1, 2, 3, 4):
         path[:, column] = np.interp(path[:, 0], ends[:, 0], ends[:, column])
-    chroma = [_mean_chroma(logits, bins, weights, row) for row in path]
+    chroma = [_mean_chroma(logits, bins, weights, kept, row) for row in path]
     middle = PATH_POINTS // 2
     for first, last in ((0, middle), (middle, PATH_POINTS - 1)):
         least = chroma[first]
@@ -111,52 +135,86 @@ def choose_path(
     return path.astype(np.float32), (expected, calm, vivid)
 
 
-def _row(vividness: float, one: Chosen) -> tuple[float, float, float, float]:
-    return vividness, one.undo, one.temperature, one.gain
+def _row(vividness: float, one: Chosen) -> tuple[float, ...]:
+    return vividness, one.undo, one.temperature, one.gain, one.restored
 
 
-def _tried(logits: FloatArray, bins: FloatArray, weights: FloatArray, seen: _Seen) -> list[Chosen]:
-    """Return what all decodings give."""
+def _given(plain: FloatArray, how: Decoding, kept: FloatArray, seen: _Seen) -> Chosen:
+    """Return what a decoding gives, from what it gives without gain."""
+    chroma = plain * how.gain_where(kept)[:, np.newaxis, np.newaxis].astype(plain.dtype)
+    psnr_gain, difference, colourfulness = seen.compared(chroma)
+    return Chosen(
+        undo=how.undo,
+        temperature=how.temperature,
+        gain=how.gain,
+        restored=how.restored,
+        psnr_gain=psnr_gain,
+        difference=difference,
+        colourfulness=colourfulness,
+        chroma=float(np.hypot(chroma[..., 0], chroma[..., 1]).mean()),
+    )
+
+
+def _tried(
+    logits: FloatArray, bins: FloatArray, weights: FloatArray, kept: FloatArray, seen: _Seen
+) -> list[list[Chosen]]:
+    """Return what decodings give, each with rising gains."""
     tried = []
-    for undo in UNDO:
-        for temperature in TEMPERATURES:
-            plain = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
-            mean = float(np.hypot(plain[..., 0], plain[..., 1]).mean())
-            for gain in GAINS:
-                psnr_gain, difference, colourfulness = seen.compared(plain * np.float32(gain))
-                tried.append(
-                    Chosen(
-                        undo=undo,
-                        temperature=temperature,
-                        gain=gain,
-                        psnr_gain=psnr_gain,
-                        difference=difference,
-                        colourfulness=colourfulness,
-                        chroma=gain * mean,
-                    )
-                )
+    for undo, temperature in itertools.product(UNDO, TEMPERATURES):
+        plain = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
+        for restored in RESTORED:
+            hows = [
+                Decoding(undo=undo, temperature=temperature, gain=gain, restored=restored)
+                for gain in GAINS
+            ]
+            tried.append([_given(plain, how, kept, seen) for how in hows])
     return tried
 
 
-def _best(tried: Sequence[Chosen], colourfulness: float, chroma: float) -> Chosen:
-    """Return the decoding of least error among those that are colourful enough.
+def _promising(
+    tried: Sequence[Sequence[Chosen]], colourfulness: float, chroma: float
+) -> list[Decoding]:
+    """Return decodings that are just colourful enough, those that seem to err least.
 
     The one before may be more colourful already than the bound asks for: `chroma` is the least mean
-    of C*ab. Where nothing is colourful enough, the most colourful is taken.
+    of C*ab. Where nothing is colourful enough, the most colourful is returned.
     """
-    vivid = [one for one in tried if one.chroma >= chroma]
-    fitting = [one for one in vivid if one.colourfulness >= colourfulness]
-    if fitting:
-        return min(fitting, key=lambda one: one.error)
-    return max(vivid, key=lambda one: one.colourfulness)
+    found = []
+    for rising in tried:
+        least, most = rising[0], rising[-1]
+        gain = max(
+            float(np.interp(colourfulness, [one.colourfulness for one in rising], GAINS)),
+            # Chroma is in proportion to gain.
+            chroma * least.gain / max(least.chroma, 1e-9),
+        )
+        # Two digits, not below the bound.
+        gain = float(np.ceil(gain * 100 - 1e-6) / 100)
+        if most.colourfulness >= colourfulness and gain <= most.gain:
+            error = float(np.interp(gain, GAINS, [one.error for one in rising]))
+            found.append((error, _how(least, gain)))
+    if found:
+        # Errors between two gains are less than on the straight line, so several are looked at.
+        return [how for _, how in sorted(found, key=lambda one: one[0])[:PROMISING]]
+    return [_how(max((rising[-1] for rising in tried), key=lambda one: one.colourfulness))]
+
+
+def _how(one: Chosen, gain: float | None = None) -> Decoding:
+    return Decoding(
+        undo=one.undo,
+        temperature=one.temperature,
+        gain=one.gain if gain is None else gain,
+        restored=one.restored,
+    )
 
 
 def _mean_chroma(
-    logits: FloatArray, bins: FloatArray, weights: FloatArray, row: FloatArray
+    logits: FloatArray, bins: FloatArray, weights: FloatArray, kept: FloatArray, row: FloatArray
 ) -> float:
-    _, undo, temperature, gain = (float(number) for number in row)
-    chroma = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature, gain=gain)
-    return float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
+    undo, temperature, gain, restored = (float(number) for number in row[1:])
+    how = Decoding(undo=undo, temperature=temperature, gain=gain, restored=restored)
+    chroma = chroma_of_logits(logits, bins, weights, undo=undo, temperature=temperature)
+    means = np.hypot(chroma[..., 0], chroma[..., 1]).mean(axis=1)
+    return float((how.gain_where(kept) * means).mean())
 
 
 def calibration(

@@ -1,4 +1,4 @@
-"""The network of ``bins-unet/1`` in Keras 3, on whichever backend Keras runs."""
+"""The network of ``bins-unet/2`` in Keras 3, on whichever backend Keras runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the network of ``bins-unet/1``, on whichever backend Keras runs.
+"""Training of the network of ``bins-unet/2``, on whichever backend Keras runs.
 
 Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019), warm-up and cosine decay; the
 encoder, which has learnt to see before, takes smaller steps. What is kept is the running mean of
@@ -363,6 +363,7 @@ class _Trainer:
                     "undo": row.undo,
                     "temperature": row.temperature,
                     "gain": row.gain,
+                    "restored": row.restored,
                     "psnr over gray's": round(row.psnr_gain, 3),
                     "ciede2000 over gray's": round(row.difference, 4),
                     "colourfulness over truth's": round(row.colourfulness, 4),

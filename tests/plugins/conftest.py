@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 @pytest.fixture(scope="session")
 def unet_weights():
-    """Return weights of ``bins-unet/1`` that were drawn, but keep the size of what they are given.
+    """Return weights of ``bins-unet/2`` that were drawn, but keep the size of what they are given.
 
     Half precision, as models have it; logits with a spread of some units, as a trained network's.
     """
@@ -34,7 +34,9 @@ def unet_weights():
         "bins": bins.astype(np.float32),
         "weights": np.exp(rng.normal(0, 0.5, len(bins))).astype(np.float32),
         "calibration": np.array([1.2], np.float32),
-        "path": np.linspace([0, 1, 1, 1], [1, 0.5, 0.6, 1.3], unet_net.PATH_POINTS).astype("f4"),
+        "path": np.linspace([0, 1, 1, 1, 0], [1, 0.5, 0.6, 1.3, 1], unet_net.PATH_POINTS).astype(
+            "f4"
+        ),
         "sureness": np.stack([np.linspace(2, 150, 16), np.linspace(1, 0, 16)], 1).astype("f4"),
     }
     return {unet_net.FILE: held}

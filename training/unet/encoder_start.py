@@ -1,4 +1,4 @@
-"""Write the ported encoder under the names of ``bins-unet/1``, for a training to begin with.
+"""Write the ported encoder under the names of ``bins-unet/2``, for a training to begin with.
 
 ::
 

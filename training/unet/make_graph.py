@@ -1,4 +1,4 @@
-"""Write the graph of ``bins-unet/1`` as an ONNX file without weights.
+"""Write the graph of ``bins-unet/2`` as an ONNX file without weights.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The network of ``bins-unet/1`` in torch, for training in bfloat16 on processors.
+"""The network of ``bins-unet/2`` in torch, for training in bfloat16 on processors.
 
 The same arithmetic as `chroma_tensorflow.unet_model`, which `train_with_torch.py` holds it to. Two
 things make it several times faster where a processor multiplies matrices of bfloat16 (AMX):

@@ -1,4 +1,4 @@
-"""Train the network of ``bins-unet/1`` by torch in bfloat16, for hours on a few cores.
+"""Train the network of ``bins-unet/2`` by torch in bfloat16, for hours on a few cores.
 
 ::
 

@@ -11,6 +11,7 @@ from chroma_core.color.bins import (
     SPACING,
     ab_bins,
     bin_weights,
+    chroma_kept,
     chroma_of_logits,
     expected_distances,
     probabilities,
@@ -266,6 +267,7 @@ def test_law_nothing_writes_into_its_arguments(seed):
     chroma = chroma_of_logits(logits, BINS, weights, undo=1, temperature=0.5)
     chroma.flags.writeable = False
     expected_distances(logits, BINS, weights, chroma)
+    chroma_kept(logits, BINS, weights)
     bin_weights(weights)
 
 
@@ -326,3 +328,33 @@ def test_who_is_sure_is_not_far_off():
 
     np.testing.assert_allclose(ours, 0, atol=0.1)
     np.testing.assert_allclose(grays, np.linalg.norm(BINS[7]), atol=0.1)
+
+
+# How much of it averaging leaves
+
+
+@given(seeds)
+def test_law_averaging_leaves_a_share_of_the_expected_chroma(seed):
+    logits, weights = drawn(seed, 3, 7)
+
+    kept = chroma_kept(logits, BINS, weights)
+
+    shares = np.exp(logits) / weights
+    shares /= shares.sum(axis=-1, keepdims=True)
+    left = np.linalg.norm(shares @ BINS, axis=-1).mean(axis=1)
+    whole = (shares @ np.linalg.norm(BINS, axis=1)).mean(axis=1)
+    assert kept.shape == (3,)
+    assert ((kept >= 0) & (kept <= 1)).all()
+    np.testing.assert_allclose(kept, left / whole, rtol=1e-9)
+
+
+def test_who_is_sure_keeps_all_and_who_may_be_opposite_keeps_nothing():
+    red, green = (int(np.flatnonzero(([a, 0] == BINS).all(axis=1))[0]) for a in (50, -50))
+    gray = int(np.flatnonzero((BINS == 0).all(axis=1))[0])
+    torn = np.full((4, len(BINS)), -1e4, np.float32)
+    torn[:, [red, green]] = 0
+
+    assert chroma_kept(one_hot([red, green]), BINS, EVEN) == pytest.approx(1)
+    assert chroma_kept(torn, BINS, EVEN) == pytest.approx(0, abs=1e-6)
+    # Gray alone has no chroma to lose.
+    assert chroma_kept(one_hot([gray, gray]), BINS, EVEN) == 1

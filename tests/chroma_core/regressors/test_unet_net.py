@@ -1,7 +1,8 @@
-"""Laws of the format ``bins-unet/1``: its network, what it sees, and how its answers are read."""
+"""Laws of the format ``bins-unet/2``: its network, what it sees, and how its answers are read."""
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chroma_core.color.bins import ab_bins, chroma_of_logits
+from chroma_core.color.bins import ab_bins, chroma_kept, chroma_of_logits
 from chroma_core.color.lab import gray_to_lightness
 from chroma_core.errors import ModelError, ModelMismatch
 from chroma_core.regressors import unet_net
@@ -19,9 +20,11 @@ from chroma_core.regressors.unet_net import (
     ENCODER,
     FILE,
     GRAYS_SHARE,
+    LEAST_KEPT,
     MARGIN,
     MULTIPLE,
     STEP,
+    Decoding,
     confidence_of,
     cut_out,
     decoding_at,
@@ -38,7 +41,9 @@ BINS = ab_bins()
 seeds = st.integers(0, 2**32 - 1)
 vividnesses = st.floats(0, 5)
 
-PATH = np.array([[0, 1, 1, 1], [0.5, 1, 0.65, 1.1], [1, 0.5, 0.4, 1.3]], dtype=np.float32)
+PATH = np.array(
+    [[0, 1, 1, 1, 0], [0.5, 1, 0.65, 1.1, 0], [1, 0.5, 0.4, 1.3, 0.8]], dtype=np.float32
+)
 
 
 def decoding_tensors(seed: int = 0, path=PATH):
@@ -119,12 +124,12 @@ def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
         "bins": (225, 2),
         "weights": (225,),
         "calibration": (1,),
-        "path": (9, 4),
+        "path": (9, 5),
         "sureness": (16, 2),
     }
     count = sum(int(np.prod(shape)) for shape in shapes.values())
     # Whoever changes this number makes another format: models that are there hold this many.
-    assert count == 4_552_969
+    assert count == 4_552_978
 
 
 # What the network sees
@@ -240,10 +245,10 @@ def test_what_has_no_tilt_yet_stays_as_it_is():
 
 
 def test_decoding_goes_through_the_rows_of_the_path():
-    for vividness, undo, temperature, gain in PATH.astype(float):
-        found = decoding_at(PATH, vividness)
+    for vividness, undo, temperature, gain, restored in PATH.astype(float):
+        wanted = Decoding(undo=undo, temperature=temperature, gain=gain, restored=restored)
 
-        assert (found.undo, found.temperature, found.gain) == (undo, temperature, gain)
+        assert decoding_at(PATH, vividness) == wanted
 
 
 @given(st.floats(0, 1), st.integers(0, 1))
@@ -253,14 +258,14 @@ def test_law_decoding_is_linear_between_two_rows(share, row):
     vividness, *wanted = one + share * (other - one)
     found = decoding_at(PATH, vividness)
 
-    np.testing.assert_allclose([found.undo, found.temperature, found.gain], wanted, rtol=1e-9)
+    np.testing.assert_allclose(dataclasses.astuple(found), wanted, rtol=1e-9, atol=1e-12)
 
 
 @given(st.floats(1, 50))
 def test_law_beyond_the_last_row_only_the_gain_goes_on(vividness):
     last, beyond = decoding_at(PATH, 1.0), decoding_at(PATH, vividness)
 
-    assert (beyond.undo, beyond.temperature) == (last.undo, last.temperature)
+    assert dataclasses.replace(beyond, gain=last.gain) == last
     assert beyond.gain == pytest.approx(last.gain * vividness)
 
 
@@ -277,7 +282,11 @@ def test_law_beyond_1_chroma_grows_in_proportion_at_its_hue(seed, vividness):
 @given(seeds, st.lists(vividnesses, min_size=2, max_size=5), st.floats(0, 1), st.floats(0.2, 2))
 def test_law_mean_chroma_never_falls_where_only_the_gain_rises(seed, points, undo, temperature):
     path = np.array(
-        [[0, undo, temperature, 1], [0.5, undo, temperature, 1.1], [1, undo, temperature, 1.6]],
+        [
+            [0, undo, temperature, 1, 0],
+            [0.5, undo, temperature, 1.1, 0],
+            [1, undo, temperature, 1.6, 0.7],
+        ],
         dtype=np.float32,
     )
     prediction = predicted(seed, path=path)
@@ -295,19 +304,48 @@ def test_law_a_prediction_at_a_vividness_is_its_logits_decoded(seed, vividness):
 
     found = prediction.at(vividness)
 
+    nodes = prediction.logits.reshape(-1, len(BINS))
+    kept = chroma_kept(nodes, held["bins"], held["weights"])
     wanted = chroma_of_logits(
         prediction.logits,
         held["bins"],
         held["weights"],
         undo=how.undo,
         temperature=how.temperature,
-        gain=how.gain,
+        gain=float(how.gain_where(kept)),
     )
     np.testing.assert_array_equal(found.chroma, wanted)
     assert found.chroma.dtype == np.float32
     # It can be asked again, for it keeps what the network answered.
     np.testing.assert_array_equal(found.at(0.3).chroma, prediction.at(0.3).chroma)
     np.testing.assert_array_equal(prediction.at(1.0).chroma, prediction.chroma)
+
+
+@given(st.floats(0.1, 3), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_law_restoring_raises_the_gain_more_where_less_is_kept(gain, restored, one, other):
+    how = Decoding(undo=1, temperature=1, gain=gain, restored=restored)
+    less, more = sorted((one, other))
+
+    gains = how.gain_where(np.array([less, more, 1.0]))
+
+    assert gain <= gains[1] * (1 + 1e-12) <= gains[0] * (1 + 2e-12)
+    assert gains[2] == pytest.approx(gain)
+    assert gains[0] <= gain / LEAST_KEPT * (1 + 1e-12)
+
+
+def test_what_is_restored_whole_is_the_chroma_that_is_expected():
+    """At temperature 1 and gain 1, and where enough is kept."""
+    path = np.array([[0, 1, 1, 1, 0], [1, 1, 1, 1, 1]], np.float32)
+    rng = np.random.default_rng(3)
+    logits = -np.hypot(*(BINS - rng.normal(0, 30, (40, 2))[:, np.newaxis]).transpose(2, 0, 1)) / 9
+    held = decoding_tensors(path=path) | {"weights": np.ones(len(BINS), np.float32)}
+
+    found = prediction_of(logits[np.newaxis].astype(np.float32), {FILE: held}, (1.5, 1.5))
+
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = (shares @ np.hypot(*BINS.T)).mean()
+    assert np.hypot(*(shares @ BINS).T).mean() < 0.95 * expected
+    assert np.hypot(*found.chroma[0].T).mean() == pytest.approx(expected, rel=1e-4)
 
 
 def test_vividness_0_is_the_expected_colour():
@@ -361,7 +399,7 @@ def test_law_doubt_is_the_calm_colours_distance_less_part_of_grays(seed):
 def test_a_sure_colour_is_doubted_less_than_a_sure_gray_and_both_less_than_a_guess():
     held = decoding_tensors(0) | {
         "weights": np.ones(len(BINS), np.float32),
-        "path": np.array([[0, 1, 1, 1], [0.5, 1, 1, 1], [1, 1, 1, 1]], np.float32),
+        "path": np.array([[0, 1, 1, 1, 0], [0.5, 1, 1, 1, 0], [1, 1, 1, 1, 0]], np.float32),
     }
     red, gray = (np.linalg.norm(BINS - colour, axis=-1).argmin() for colour in ((60, 40), (0, 0)))
     logits = np.full((3, len(BINS)), -50.0, np.float32)

@@ -7,14 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chroma_core.color.bins import ab_bins, chroma_of_logits, probabilities
+from chroma_core.color.bins import ab_bins, chroma_kept, chroma_of_logits, probabilities
 from chroma_core.color.difference import delta_e_2000
 from chroma_core.color.lab import lab_to_rgb
 from chroma_core.evaluation.metrics import colourfulness
-from chroma_core.regressors.unet_net import PATH_POINTS, SURENESS_POINTS, confidence_of, doubts_of
+from chroma_core.regressors.unet_net import (
+    PATH_POINTS,
+    SURENESS_POINTS,
+    Decoding,
+    confidence_of,
+    doubts_of,
+)
 from chroma_core.training.decoding import (
     CALM,
     GAINS,
+    RESTORED,
     TEMPERATURES,
     UNDO,
     VIVID,
@@ -53,10 +60,16 @@ def answers(seed: int, pictures: int = 3, nodes: int = 24):
     )
 
 
+def decoded(row, logits, weights):
+    """Return a* and b* of pictures, shape (pictures, n, 2), by a row of a path."""
+    undo, temperature, gain, restored = (float(number) for number in row[1:])
+    how = Decoding(undo=undo, temperature=temperature, gain=gain, restored=restored)
+    plain = chroma_of_logits(logits, BINS, weights, undo=undo, temperature=temperature)
+    return plain * how.gain_where(chroma_kept(logits, BINS, weights))[:, np.newaxis, np.newaxis]
+
+
 def mean_chroma(row, logits, weights) -> float:
-    _, undo, temperature, gain = (float(number) for number in row)
-    chroma = chroma_of_logits(logits, BINS, weights, undo=undo, temperature=temperature, gain=gain)
-    return float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
+    return float(np.hypot(*np.moveaxis(decoded(row, logits, weights), -1, 0)).mean())
 
 
 def _bytes(rgb):
@@ -85,20 +98,23 @@ def test_law_the_path_goes_through_what_was_chosen_by_vividness(seed):
 
     path, rows = choose_path(logits, lightness, truth, BINS, weights)
 
-    assert path.shape == (PATH_POINTS, 4)
+    assert path.shape == (PATH_POINTS, 5)
     assert path.dtype == np.float32
     np.testing.assert_allclose(path[:, 0], np.linspace(0, 1, PATH_POINTS))
-    np.testing.assert_array_equal(path[0, 1:], [1, 1, 1])
+    np.testing.assert_array_equal(path[0, 1:], [1, 1, 1, 0])
     for place, row in zip((0, PATH_POINTS // 2, PATH_POINTS - 1), rows, strict=True):
         assert row.undo in UNDO
         assert row.temperature in TEMPERATURES
-        assert row.gain in GAINS
+        assert row.restored in RESTORED
+        assert min(GAINS) <= row.gain <= max(GAINS)
         np.testing.assert_allclose(
-            path[place, 1:], [row.undo, row.temperature, row.gain], rtol=1e-6
+            path[place, 1:], [row.undo, row.temperature, row.gain, row.restored], rtol=1e-6
         )
-    # Between them temperature and undoing go straight; the gain sees to it that nothing dips.
-    for column in (1, 2):
-        ends = [getattr(row, ("undo", "temperature")[column - 1]) for row in rows]
+    # Doubts are about the colours at a half, node by node.
+    assert rows[1].restored == 0
+    # Between them all but the gain goes straight; the gain sees to it that nothing dips.
+    for column, name in ((1, "undo"), (2, "temperature"), (4, "restored")):
+        ends = [getattr(row, name) for row in rows]
         wanted = np.interp(path[:, 0], [0, 0.5, 1], ends)
         np.testing.assert_allclose(path[:, column], wanted, rtol=1e-6)
 
@@ -118,10 +134,7 @@ def test_law_figures_are_those_of_the_decoded_pictures_beside_gray(seed):
     true_lab, true_rgb = shown(truth)
     gray_lab, gray_rgb = shown(np.zeros_like(truth))
     for point, row in zip(path, rows, strict=True):
-        _, undo, temperature, gain = (float(number) for number in point)
-        lab, rgb = shown(
-            chroma_of_logits(logits, BINS, weights, undo=undo, temperature=temperature, gain=gain)
-        )
+        lab, rgb = shown(decoded(point, logits, weights))
         psnr = [
             -10 * np.log10(np.square(one - true_rgb).mean(axis=(1, 2))) for one in (rgb, gray_rgb)
         ]
@@ -172,6 +185,21 @@ def test_the_most_colourful_is_taken_where_nothing_is_colourful_enough():
     assert rows[-1].gain == max(GAINS)
 
 
+@settings(max_examples=5, deadline=None)
+@given(seeds)
+def test_law_what_is_chosen_is_just_colourful_enough(seed):
+    """Unless the colours before are that colourful already, or none can be."""
+    logits, lightness, truth, weights = answers(seed)
+
+    _, (expected, calm, vivid) = choose_path(logits, lightness, truth, BINS, weights)
+
+    for before, bound, row in ((expected, CALM, calm), (calm, VIVID, vivid)):
+        if row.gain == max(GAINS) or row.chroma <= before.chroma * 1.02:
+            continue
+        # Colourfulness is taken to go straight between the gains that are tried.
+        assert row.colourfulness == pytest.approx(bound, abs=0.04)
+
+
 # Calibration
 
 
@@ -212,7 +240,7 @@ def test_calibration_stays_within_its_bounds():
 
 def held_of(weights, temperature):
     """Return what a model holds of decoding."""
-    path = np.array([[0, 1, 1, 1], [0.5, 0.75, 0.5, 1.1], [1, 0.5, 0.3, 1.5]], np.float32)
+    path = np.array([[0, 1, 1, 1, 0], [0.5, 0.75, 0.5, 1.1, 0], [1, 0.5, 0.3, 1.5, 1]], np.float32)
     return {
         "bins": BINS,
         "weights": weights,

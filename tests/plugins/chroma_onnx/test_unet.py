@@ -272,7 +272,7 @@ def test_it_is_found_by_name_and_says_what_it_reads_and_needs():
     found = find_stage("regressor", "onnx")
 
     assert found is OnnxRegressor
-    assert found.reads == {"bins-unet/1"}
+    assert found.reads == {"bins-unet/2"}
     assert found.requires == ("onnxruntime",)
     assert found.extra == "onnx"
     assert not found.per_node
@@ -290,7 +290,7 @@ def test_a_model_folder_gives_it_back(unet_weights, tmp_path, portrait):
 
     model = load_model(tmp_path / "net")
 
-    assert model.weight_format == "bins-unet/1"
+    assert model.weight_format == "bins-unet/2"
     assert isinstance(model.regressor, OnnxRegressor)
     np.testing.assert_array_equal(
         predict(model.regressor, portrait).chroma, predict(stage, portrait).chroma
