@@ -130,9 +130,10 @@ def bin_weights(frequencies: FloatArray, *, mix: float = 0.5) -> FloatArray:
 
 def probabilities(logits: FloatArray) -> FloatArray:
     """Return the softmax of logits along the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    powers = np.asarray(logits - logits.max(axis=-1, keepdims=True))
+    np.exp(powers, out=powers)
     powers /= powers.sum(axis=-1, keepdims=True)
-    return np.asarray(powers)
+    return powers
 
 
 def chroma_of_logits(
@@ -233,8 +234,10 @@ def expected_distances(
     for start in range(0, len(flat), _DISTANCES_AT_ONCE):
         part = slice(start, start + _DISTANCES_AT_ONCE)
         shares = probabilities((flat[part] - tilt) / logits.dtype.type(temperature))
-        gaps = chosen[part, np.newaxis].astype(logits.dtype) - grid
-        ours[part] = (shares * np.hypot(gaps[..., 0], gaps[..., 1])).sum(axis=-1)
+        # Not by hypot, which is slow: distances of colours are far from where squares overflow.
+        squares = np.square(chosen[part, :1].astype(logits.dtype) - grid[:, 0])
+        squares += np.square(chosen[part, 1:].astype(logits.dtype) - grid[:, 1])
+        ours[part] = (shares * np.sqrt(squares, out=squares)).sum(axis=-1)
         grays[part] = shares @ away
     shape = logits.shape[:-1]
     return ours.reshape(shape), grays.reshape(shape)
