@@ -275,7 +275,19 @@ class Decoding:
     restored: float = 0.0
 
     def gain_where(self, kept: FloatArray) -> FloatArray:
-        """Return the gain of pictures that keep so much of their chroma."""
+        """Return the gain of pictures that keep so much of their chroma.
+
+        Parameters
+        ----------
+        kept : ndarray
+            See `chroma_core.color.bins.chroma_kept`, from 0 to 1; below `LEAST_KEPT` it counts as
+            that.
+
+        Returns
+        -------
+        ndarray
+            In the shape of `kept`: from `gain` to ``gain / LEAST_KEPT ** restored``.
+        """
         return np.asarray(self.gain * np.maximum(kept, LEAST_KEPT) ** -self.restored)
 
 
