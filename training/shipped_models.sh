@@ -32,24 +32,34 @@ chroma train "$out/shards-semantic" -o "$out/semantic-dense" --regressor tf-dens
     --set train.dropout=0.15 --set train.patience=4 --set train.buffer_rows=1200000
 
 # ENCODER: training/encoder/read_lite0.py and training/unet/encoder_start.py make it. TORCH: a Python
-# with torch, as training/unet/train_with_torch.py says. Two hours on two cores with AMX. The first
-# two parts weigh rare colours more, the others do not; more pictures teach in the last.
+# with torch, as training/unet/train_with_torch.py says. Three hours on two cores with AMX. The
+# first two parts weigh rare colours more, the others do not. Four last parts start from the third,
+# one with wear and three on clean pictures; their weights are averaged.
 if [ -n "${ENCODER:-}" ]; then
     export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=500000000
     with_torch="${TORCH:?} $(dirname "$0")/unet/train_with_torch.py"
     large=160,192,224,256
+    worn="--wear 0.667"
     wide="--encoder-rate 0.05 --late-sizes $large"
-    even="--mix 1 --sizes $large --rate 1.5e-3 --dropout 0.15 --fall 0.9 --warmup 60"
-    $with_torch "$photos" "$out/unet-1" --start "$ENCODER" --mix 0.5 --epochs 8 --fall 0
+    even="--mix 1 --sizes $large --rate 1.5e-3 --fall 0.9 --warmup 60 $wide"
+    $with_torch "$photos" "$out/unet-1" --start "$ENCODER" --mix 0.5 --epochs 8 --fall 0 $worn
     $with_torch "$photos" "$out/unet-2" --start "$out/unet-1/net.safetensors" --mix 0.5 \
-        --epochs 7.5 --fall 0.9 --warmup 30 --rate 1.2e-3 $wide --seed 1
+        --epochs 7.5 --fall 0.9 --warmup 30 --rate 1.2e-3 $wide --seed 1 $worn
     $with_torch "$photos" "$out/unet-3" --start "$out/unet-2/net.safetensors" \
-        --epochs 14 --until 3 $even $wide --seed 2
-    $with_torch "$photos" "$out/unet-4" --start "$out/unet-3/net.safetensors" \
-        --epochs 11 $even $wide --seed 3 --validation mod30
+        --epochs 14 --until 3 $even --dropout 0.15 --seed 2 $worn
+    last="--start $out/unet-3/net.safetensors $even --validation mod30"
+    $with_torch "$photos" "$out/unet-4a" $last --epochs 11 --dropout 0.15 --seed 3 $worn
+    $with_torch "$photos" "$out/unet-4b" $last --epochs 11 --until 2 --dropout 0.15 --seed 3 \
+        --wear 0
+    $with_torch "$photos" "$out/unet-4c" $last --epochs 11 --until 2 --dropout 0.2 --seed 31 \
+        --wear 0 --closest 2.2
+    $with_torch "$photos" "$out/unet-4d" $last --epochs 5 --dropout 0.2 --seed 11 --wear 0 \
+        --closest 2.2
+    "$TORCH" "$(dirname "$0")/unet/average.py" "$out/unet-mean.safetensors" \
+        "$out"/unet-4[a-d]/net.safetensors
     # No epochs: measures, and chooses how answers are decoded.
     chroma train "$photos" -o "$out/unet" --regressor tf-unet --name unet --licence Apache-2.0 \
-        --set train.start="$out/unet-4/net.safetensors" --set train.epochs=0 \
+        --set train.start="$out/unet-mean.safetensors" --set train.epochs=0 \
         --set train.validate=400 --validation mod30
 fi
 
@@ -58,7 +68,7 @@ for model in local-dense sift-dense semantic-dense ${ENCODER:+unet}; do
         chroma evaluate "$@" --model "$out/$model" \
             --csv "$out/$model.csv" --html "$out/$model.html" --json > "$out/$model.json"
         logs=()
-        [ "$model" != unet ] || logs=("$out"/unet-[1-4]/log.csv)
+        [ "$model" != unet ] || logs=("$out"/unet-[1-4]*/log.csv)
         python "$(dirname "$0")/write_cards.py" "$out/$model" "$out/$model.json" "${logs[@]}"
     fi
 done

@@ -35,8 +35,7 @@ import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray
 from chroma_core.color.bins import ab_bins, chroma_kept, chroma_of_logits, expected_distances
-from chroma_core.color.lab import lightness_to_gray
-from chroma_core.errors import ModelError, ModelMismatch
+from chroma_core.errors import ModelError
 from chroma_core.stages import Grid, Prediction, Weights, WeightShapes
 
 __all__ = [
@@ -50,11 +49,8 @@ __all__ = [
     "Decoding",
     "UNetAnswer",
     "confidence_of",
-    "cut_out",
     "decoding_at",
     "doubts_of",
-    "first_node",
-    "gray_with_margin",
     "prediction_of",
     "tilted",
     "weight_shapes",
@@ -67,9 +63,7 @@ STEP = 4
 """The answer's nodes stand on the middle of 4 x 4 pixels each."""
 
 MULTIPLE = 32
-MARGIN = 32
-"""Fewest pixels of reflection, together, on both ends of a side: at its borders the network pads
-with zeros, which it should not mistake for the picture."""
+"""The network wants sides that are multiples of this."""
 
 PATH_POINTS = 9
 SURENESS_POINTS = 16
@@ -440,61 +434,3 @@ def prediction_of(logits: FloatArray, weights: Weights, origin: tuple[float, flo
     chroma = _decoded(empty, 1.0)
     confidence = confidence_of(doubts_of(logits, kept), kept["sureness"])
     return replace(empty, chroma=chroma, confidence=confidence)
-
-
-def gray_with_margin(
-    lightness: FloatArray, grid: Grid, name: str
-) -> tuple[FloatArray, tuple[int, int], tuple[int, int]]:
-    """Return what the network sees of a picture, and how its answer is cut out.
-
-    Parameters
-    ----------
-    lightness : ndarray, shape (h, w)
-        L* of every pixel.
-    grid : Grid
-        The nodes that the regressor was asked for: every pixel.
-    name : str
-        Of the regressor, for messages.
-
-    Returns
-    -------
-    tuple
-        Encoded gray in [0, 1], float32, with reflected margins, sides multiples of 32; the first
-        row and column of the answer to keep; how many of both to keep.
-
-    Raises
-    ------
-    ModelMismatch
-        If the nodes are not the picture's pixels.
-    """
-    if grid.step != (1.0, 1.0):
-        raise ModelMismatch(
-            f"regressor {name} looks at every pixel, these features have a node every "
-            f"{grid.step[0]:g} pixels",
-            hint="--features pixels",
-        )
-    gray = lightness_to_gray(np.clip(lightness, 0, 100).astype(np.float32, copy=False))
-    sides = [_margins(length) for length in gray.shape]
-    # "symmetric" repeats the reflection where the picture is smaller than its margin.
-    padded = np.pad(gray, sides, mode="symmetric").astype(np.float32, copy=False)
-    first = (sides[0][0] // STEP, sides[1][0] // STEP)
-    kept = (-(-gray.shape[0] // STEP), -(-gray.shape[1] // STEP))
-    return np.ascontiguousarray(padded), first, kept
-
-
-def cut_out(logits: FloatArray, first: tuple[int, int], kept: tuple[int, int]) -> FloatArray:
-    """Return the part of an answer, shape (rows, cols, k), that `gray_with_margin` said to keep."""
-    rows, cols = (slice(start, start + count) for start, count in zip(first, kept, strict=True))
-    return logits[rows, cols]
-
-
-def first_node(grid: Grid) -> tuple[float, float]:
-    """Return where the answer's first node lies for a grid of pixels: amid 4 x 4 of them."""
-    middle = (STEP - 1) / 2
-    return grid.origin[0] + middle, grid.origin[1] + middle
-
-
-def _margins(length: int) -> tuple[int, int]:
-    total = -(-(length + MARGIN) // MULTIPLE) * MULTIPLE - length
-    before = total // 2 // STEP * STEP
-    return before, total - before

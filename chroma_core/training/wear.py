@@ -49,10 +49,8 @@ def worn(gray: FloatArray, rng: Random) -> FloatArray:
     Returns
     -------
     ndarray, shape (h, w)
-        Likewise. A third of the pictures come back as they are.
+        Likewise. For 3 in 100 no kind is drawn, and they come back as they are.
     """
-    if rng.random() < 1 / 3:
-        return gray
     # In the order in which it happens: lens and film, the print, its ageing, the scan.
     steps = (
         (_emulsion, 0.15),

@@ -17,7 +17,7 @@ import numpy as np
 from chroma_core.arrays import FloatArray
 from chroma_core.errors import ModelError
 from chroma_core.options import Options, option
-from chroma_core.regressors import unet_net
+from chroma_core.regressors import unet_looks, unet_net
 from chroma_core.stages import Grid, Prediction, Regressor, Weights, WeightShapes
 from chroma_onnx.encoder import load_session
 
@@ -28,8 +28,10 @@ __all__ = ["OnnxOptions", "OnnxRegressor"]
 class OnnxOptions(Options):
     """How the network is run; its shape is part of its format."""
 
-    flip: bool = option(True, "average with the answer for the mirrored picture", run=True)
-    threads: int = option(1, "threads of onnxruntime; 0: as many as it likes", ge=0, run=True)
+    twice: bool = option(
+        True, "average with a second look, at the mirrored picture in another size", run=True
+    )
+    threads: int = option(2, "threads of onnxruntime; 0: as many as it likes", ge=0, run=True)
 
 
 class OnnxRegressor(Regressor[OnnxOptions]):
@@ -84,17 +86,12 @@ class OnnxRegressor(Regressor[OnnxOptions]):
         PluginError
             If onnxruntime cannot be imported.
         """
-        gray, first, kept = unet_net.gray_with_margin(lightness, grid, self.name)
-        logits = self._logits(gray)
-        if self.options.flip:
-            logits = (logits + self._logits(gray[:, ::-1])[:, ::-1]) / 2
-        return unet_net.prediction_of(
-            unet_net.cut_out(logits, first, kept), self._weights, unet_net.first_node(grid)
-        )
+        gray = unet_looks.gray_of(lightness, grid, self.name)
+        logits = unet_looks.logits_of(self._logits, gray, twice=self.options.twice)
+        return unet_net.prediction_of(logits, self._weights, unet_looks.first_node(grid))
 
     def _logits(self, gray: FloatArray) -> FloatArray:
-        given = np.ascontiguousarray(gray)[np.newaxis, np.newaxis]
-        (answer,) = self._session.run(["logits"], {"gray": given})
+        (answer,) = self._session.run(["logits"], {"gray": gray[np.newaxis, np.newaxis]})
         return np.ascontiguousarray(np.moveaxis(answer[0], 0, -1))
 
     @cached_property

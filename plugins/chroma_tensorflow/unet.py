@@ -11,7 +11,7 @@ import numpy as np
 from chroma_core.arrays import FloatArray
 from chroma_core.errors import ModelError, OptionError
 from chroma_core.options import Options as AnyOptions
-from chroma_core.regressors import unet_net
+from chroma_core.regressors import unet_looks, unet_net
 from chroma_core.stages import (
     Checkpoint,
     Grid,
@@ -86,13 +86,9 @@ class TFUNetRegressor(TrainableRegressor[UNetOptions]):
         PluginError
             If Keras or TensorFlow cannot be imported.
         """
-        gray, first, kept = unet_net.gray_with_margin(lightness, grid, self.name)
-        logits = self._logits(gray)
-        if self.options.flip:
-            logits = (logits + self._logits(gray[:, ::-1])[:, ::-1]) / 2
-        return unet_net.prediction_of(
-            unet_net.cut_out(logits, first, kept), self._weights, unet_net.first_node(grid)
-        )
+        gray = unet_looks.gray_of(lightness, grid, self.name)
+        logits = unet_looks.logits_of(self._logits, gray, twice=self.options.twice)
+        return unet_net.prediction_of(logits, self._weights, unet_looks.first_node(grid))
 
     def train(
         self,

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from chroma_core.arrays import AnyArray, FloatArray, IntArray
+from chroma_core.color.bins import soft_codes
 from chroma_core.color.lab import lightness_to_gray
 from chroma_core.errors import TrainingError
 from chroma_core.filters.resize import area_shrink, sample_bilinear
 from chroma_core.stages import Progress, Samples, Split, TrainingData
 from chroma_core.training.wear import worn
 
-__all__ = ["Cut", "MapStore", "batch_at", "code_of"]
+__all__ = ["Cut", "MapStore", "batch_at", "bin_shares", "chroma_of", "code_of"]
 
 LEAST_SIDE = 64
 """Pictures with a shorter side teach nothing that they show."""
@@ -51,6 +52,13 @@ def code_of(chroma: FloatArray) -> IntArray:
     """Return one number for a* and b*, shape (...,) int32, of those below ``CODES ** 2``."""
     places = np.clip(np.rint(chroma / 2) + CODES // 2, 0, CODES - 1).astype(np.int32)
     return places[..., 0] * CODES + places[..., 1]
+
+
+def chroma_of(codes: IntArray) -> FloatArray:
+    """Return a* and b* of codes, shape (..., 2), float32; to one unit, those that `code_of` saw."""
+    places = np.stack(np.divmod(codes, CODES), axis=-1)
+    chroma: FloatArray = (places - CODES // 2).astype(np.float32) * 2
+    return chroma
 
 
 class MapStore:
@@ -125,7 +133,7 @@ def batch_at(
     sizes: tuple[int, ...],
     closest: float,
     seed: int,
-    wear: bool,
+    wear: float,
 ) -> Cut:
     """Return a batch of training squares; it follows from the seed and its number.
 
@@ -143,8 +151,8 @@ def batch_at(
         Most that a square may be closer than the whole short side, at least 1.
     seed : int
         What all draws follow from.
-    wear : bool
-        Whether wear is put on.
+    wear : float
+        Share of the squares that wear is put on, from 0 to 1.
     """
     rng = np.random.default_rng([seed, number])
     size = int(rng.choice(sizes))
@@ -159,13 +167,40 @@ def batch_at(
         pixels, codes = cut.gray[0, ..., 0], cut.codes
         if rng.random() < 0.5:
             pixels, codes = pixels[:, ::-1], codes[..., ::-1]
-        if wear:
+        if wear and rng.random() >= 1 - wear:
             pixels = worn(np.ascontiguousarray(pixels), rng)
         cuts.append((pixels, codes[0]))
     return Cut(
         gray=np.stack([pixels for pixels, _ in cuts])[..., np.newaxis].astype(np.float32),
         codes=np.stack([codes for _, codes in cuts]),
     )
+
+
+def bin_shares(store: MapStore, bins: FloatArray) -> FloatArray:
+    """Return how often each bin of colours occurs in pictures.
+
+    Parameters
+    ----------
+    store : MapStore
+        The pictures; of each, every second row and column of its colours is counted.
+    bins : ndarray, shape (k, 2)
+        a* and b* of the bins.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Shares that add up to 1, softly counted (see `chroma_core.color.bins.soft_codes`).
+    """
+    counts = np.zeros(CODES**2)
+    for index in range(len(store)):
+        _, chroma = store.picture(index)
+        codes = code_of(chroma[::2, ::2].reshape(-1, 2).astype(np.float32))
+        counts += np.bincount(codes, minlength=CODES**2)
+    seen = np.flatnonzero(counts)
+    nearest, shares = soft_codes(chroma_of(seen), bins)
+    found = np.zeros(len(bins))
+    np.add.at(found, nearest, shares * counts[seen][:, np.newaxis])
+    return found / found.sum()
 
 
 _orders: dict[tuple[int, int, int], IntArray] = {}

@@ -13,7 +13,9 @@ __all__ = ["UNetOptions", "UNetTrainOptions"]
 class UNetOptions(Options):
     """How the network is run; its shape is part of its format."""
 
-    flip: bool = option(True, "average with the answer for the mirrored picture", run=True)
+    twice: bool = option(
+        True, "average with a second look, at the mirrored picture in another size", run=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,9 @@ class UNetTrainOptions(Options):
     closest: float = option(
         1.8, "most that a square may be closer than the whole short side", ge=1, le=4
     )
-    wear: bool = option(True, "put the wear of old photographs on the pictures")
+    wear: float = option(
+        0.25, "share of the squares that get the wear of old photographs", ge=0, le=1
+    )
     average: float = option(0.999, "of the running mean of weights that is kept", ge=0, lt=1)
     validate: int = option(200, "pictures that errors are measured on after each part", ge=1)
     certainty: float = option(

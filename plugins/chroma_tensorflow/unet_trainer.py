@@ -24,13 +24,14 @@ from chroma_core.color.bins import ab_bins, bin_weights, chroma_of_logits, soft_
 from chroma_core.color.lab import gray_to_lightness
 from chroma_core.errors import ModelMismatch, OptionError, TrainingError
 from chroma_core.models import load_model
+from chroma_core.regressors.unet_looks import logits_of
 from chroma_core.regressors.unet_net import ENCODER, FILE, FORMAT, MULTIPLE, tilted
 from chroma_core.stages import Checkpoint, Progress, TrainingData
 from chroma_core.training.data import require_part
 from chroma_core.training.decoding import calibration, choose_path, sureness
 from chroma_tensorflow.feed import ahead
 from chroma_tensorflow.unet_log import SHOWN, TrainingLog, sheet
-from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at
+from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at, bin_shares, chroma_of
 from chroma_tensorflow.unet_model import DROPPED, set_tensors, tensors_of, unet_model
 from chroma_tensorflow.unet_options import UNetTrainOptions
 
@@ -121,7 +122,7 @@ class _Trainer:
         self.seconds = 0.0
         self.history: list[dict[str, float]] = []
         self.model = unet_model(keras, dropout=options.dropout, seed=options.seed)
-        shares = _bin_shares(self.store, self.bins)
+        shares = bin_shares(self.store, self.bins)
         self.weights = bin_weights(shares, mix=options.mix).astype(np.float32)
         self.tilt = bin_weights(shares, mix=TILT).astype(np.float32)
         set_tensors(self.model, tilted(start, self.weights))
@@ -258,11 +259,8 @@ class _Trainer:
             mean *= keep
             mean += (1 - keep) * now
 
-    def _held_out(self, *, flip: bool = False) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Yield the mean weights' logits (n, k) and the true codes (n,) of unseen pictures.
-
-        With `flip` logits are averaged with those of the mirrored picture, as regressors do.
-        """
+    def _held_out(self) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Yield the mean weights' logits (n, k) and the true codes (n,) of unseen pictures."""
         now = self.model.get_weights()
         self.model.set_weights(self.mean)
         try:
@@ -270,21 +268,23 @@ class _Trainer:
             for cut in self.held.middles(MEASURED_SIZE):
                 waiting.append(cut)
                 if len(waiting) == 8:
-                    yield from self._answers(waiting, flip)
+                    yield from self._answers(waiting)
                     waiting = []
             if waiting:
-                yield from self._answers(waiting, flip)
+                yield from self._answers(waiting)
         finally:
             self.model.set_weights(now)
 
-    def _answers(self, cuts: list[Cut], flip: bool) -> Iterator[tuple[FloatArray, IntArray]]:
+    def _answers(self, cuts: list[Cut]) -> Iterator[tuple[FloatArray, IntArray]]:
         gray = np.concatenate([cut.gray for cut in cuts])
         logits = np.asarray(self.model.predict_on_batch(gray))
-        if flip:
-            mirrored = np.ascontiguousarray(gray[:, :, ::-1])
-            logits = (logits + np.asarray(self.model.predict_on_batch(mirrored))[:, :, ::-1]) / 2
         for answer, cut in zip(logits, cuts, strict=True):
             yield answer.reshape(-1, len(self.bins)), cut.codes.ravel()
+
+    def _looked_at(self, gray: FloatArray) -> FloatArray:
+        """Return logits for what the network sees of a picture, as regressors want them."""
+        answer = self.model.predict_on_batch(gray[np.newaxis, ..., np.newaxis])
+        return np.asarray(answer[0], dtype=np.float32)
 
     def _turn(self) -> FloatArray:
         """Return what tilts the logits as those of the model that comes out."""
@@ -300,7 +300,7 @@ class _Trainer:
                 sheet(
                     cut.gray[0, ..., 0],
                     (logits + self._turn()).reshape(*shape, -1),
-                    _chroma_of(codes).reshape(*shape, 2),
+                    chroma_of(codes).reshape(*shape, 2),
                     self.bins,
                     self.tilt,
                 )
@@ -317,7 +317,7 @@ class _Trainer:
             each = sums - (self.table[codes].astype(np.float32) * logits).sum(axis=1)
             loss += float((each * self.code_weights[codes]).sum())
             count += len(codes)
-            truth = _chroma_of(codes)
+            truth = chroma_of(codes)
             chroma = chroma_of_logits(logits, self.bins, self.weights, undo=1.0, temperature=1.0)
             errors += np.square(chroma - truth).sum(axis=0)
             spreads += np.square(truth - truth.mean(axis=0)).sum(axis=0)
@@ -328,12 +328,14 @@ class _Trainer:
         """Return the mean weights and the decoding that suits them."""
         rng = np.random.default_rng(self.options.seed)
         kept, lights, truths = [], [], []
-        middles = self.held.middles(MEASURED_SIZE)
-        for cut, (logits, codes) in zip(middles, self._held_out(flip=True), strict=True):
+        self.model.set_weights(self.mean)
+        for cut in self.held.middles(MEASURED_SIZE):
+            logits = logits_of(self._looked_at, cut.gray[0, ..., 0])
+            codes = cut.codes.ravel()
             chosen = rng.permutation(len(codes))[:NODES_KEPT]
-            kept.append(logits[chosen] + self._turn())
+            kept.append(logits.reshape(len(codes), -1)[chosen] + self._turn())
             lights.append(_node_lightness(cut).ravel()[chosen])
-            truths.append(_chroma_of(codes[chosen]))
+            truths.append(chroma_of(codes[chosen]))
         logits, truth = np.stack(kept), np.stack(truths)
         flat, true = logits.reshape(-1, len(self.bins)), truth.reshape(-1, 2)
         nearest = soft_codes(true, self.bins, neighbours=1)[0][:, 0]
@@ -346,7 +348,6 @@ class _Trainer:
             "path": path,
         }
         held["sureness"] = sureness(flat, held)
-        self.model.set_weights(self.mean)
         told = tilted(tensors_of(self.model) | {"weights": self.weights}, self.tilt)
         tensors = {name: array.astype(np.float16) for name, array in told.items()}
         tensors |= held
@@ -454,13 +455,6 @@ def _start(start: str) -> Mapping[str, AnyArray]:
     return model.regressor.weights()[FILE]
 
 
-def _chroma_of(codes: IntArray) -> FloatArray:
-    """Return a* and b* of codes, shape (..., 2), float32."""
-    places = np.stack(np.divmod(codes, CODES), axis=-1)
-    chroma: FloatArray = (places - CODES // 2).astype(np.float32) * 2
-    return chroma
-
-
 def _node_lightness(cut: Cut) -> FloatArray:
     """Return L* at the nodes of one square, shape (size / 4, size / 4)."""
     lightness = gray_to_lightness(cut.gray[0, ..., 0])
@@ -469,25 +463,10 @@ def _node_lightness(cut: Cut) -> FloatArray:
     return means
 
 
-def _bin_shares(store: MapStore, bins: FloatArray) -> FloatArray:
-    """Return how often each bin occurs, softly counted and a little smoothed."""
-    counts = np.zeros(CODES**2)
-    for index in range(len(store)):
-        _, chroma = store.picture(index)
-        places = chroma[::2, ::2].reshape(-1, 2).astype(np.float32)
-        codes = np.clip(np.rint(places / 2) + CODES // 2, 0, CODES - 1).astype(int)
-        counts += np.bincount(codes[:, 0] * CODES + codes[:, 1], minlength=CODES**2)
-    seen = np.flatnonzero(counts)
-    nearest, shares = soft_codes(_chroma_of(seen), bins)
-    found = np.zeros(len(bins))
-    np.add.at(found, nearest, shares * counts[seen][:, np.newaxis])
-    return found / found.sum()
-
-
 def _targets(bins: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return, for each code, its soft code (codes, k) in half precision and its weight."""
     codes = np.arange(CODES**2)
-    nearest, shares = soft_codes(_chroma_of(codes), bins)
+    nearest, shares = soft_codes(chroma_of(codes), bins)
     table = np.zeros((len(codes), len(bins)), dtype=np.float16)
     np.put_along_axis(table, nearest, shares.astype(np.float16), axis=1)
     return table, weights[nearest[:, 0]].astype(np.float32)

@@ -24,6 +24,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ import numpy as np
 import torch
 from chroma_onnx.encoder import load_session
 from chroma_tensorflow.feed import ahead
-from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at
+from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at, bin_shares, chroma_of
 from safetensors.numpy import load_file, save_file
 from torch_net import UNet
 
@@ -57,7 +58,7 @@ def main() -> None:
     torch.manual_seed(given.seed)
     store, unseen = _stores(given)
     bins = ab_bins()
-    weights = bin_weights(_shares(store, bins), mix=given.mix).astype(np.float32)
+    weights = bin_weights(bin_shares(store, bins), mix=given.mix).astype(np.float32)
     nearest, shares = _codes(bins)
     targets = (
         torch.from_numpy(nearest),
@@ -103,7 +104,7 @@ def main() -> None:
                 sizes=late if falling else sizes,
                 closest=given.closest,
                 seed=given.seed,
-                wear=not given.no_wear,
+                wear=given.wear,
             )
 
     for cut in ahead(cuts(), depth=3):
@@ -126,6 +127,9 @@ def main() -> None:
             }
             losses = []
             _save(given.out, found, step, (net, mean, optimizer), weights)
+            if given.keep:
+                epoch = f"epoch-{found['epoch']:05.2f}.safetensors"
+                shutil.copyfile(given.out / "net.safetensors", given.out / epoch)
             print(found, flush=True)
 
 
@@ -151,9 +155,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=300, help="steps over which the rate rises")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mix", type=float, default=1.0, help="1: all colours weigh alike")
-    parser.add_argument("--no-wear", action="store_true", help="train on clean pictures alone")
+    parser.add_argument("--wear", type=float, default=0.25, help="share of squares with wear")
     parser.add_argument("--no-whole", action="store_true", help="without the whole-picture vector")
     parser.add_argument("--regression", action="store_true", help="squared error, not log loss")
+    parser.add_argument("--keep", action="store_true", help="what came out of each epoch, too")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -220,8 +225,7 @@ def measure(
         logits, codes = answers(net, cut), torch.from_numpy(cut.codes.ravel().astype(np.int64))
         loss += float(losses_of(logits, codes, targets).sum())
         count += len(codes)
-        places = np.stack(np.divmod(cut.codes.ravel(), CODES), axis=-1)
-        truth = (places - CODES // 2).astype(np.float32) * 2
+        truth = chroma_of(cut.codes.ravel())
         chroma = chroma_of_logits(logits.numpy(), bins, weights, undo=1.0, temperature=1.0)
         errors += np.square(chroma - truth).sum(axis=0)
         spreads += np.square(truth).sum(axis=0)
@@ -304,16 +308,8 @@ class _Kept(MapStore):
         np.save(places, np.array(self._places))
 
 
-def _shares(store: MapStore, bins: np.ndarray) -> np.ndarray:
-    from chroma_tensorflow.unet_trainer import _bin_shares
-
-    return _bin_shares(store, bins)
-
-
 def _codes(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    places = np.stack(np.divmod(np.arange(CODES**2), CODES), axis=-1)
-    chroma = (places - CODES // 2).astype(np.float32) * 2
-    nearest, shares = soft_codes(chroma, bins)
+    nearest, shares = soft_codes(chroma_of(np.arange(CODES**2)), bins)
     return nearest.astype(np.int64), shares
 
 

@@ -1,4 +1,4 @@
-"""Laws of the format ``bins-unet/2``: its network, what it sees, and how its answers are read."""
+"""Laws of the format ``bins-unet/2``: its network, and how its answers are read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chroma_core.color.bins import ab_bins, chroma_kept, chroma_of_logits
-from chroma_core.color.lab import gray_to_lightness
-from chroma_core.errors import ModelError, ModelMismatch
+from chroma_core.errors import ModelError
 from chroma_core.regressors import unet_net
 from chroma_core.regressors.unet_net import (
     CALM,
@@ -21,16 +20,12 @@ from chroma_core.regressors.unet_net import (
     FILE,
     GRAYS_SHARE,
     LEAST_KEPT,
-    MARGIN,
     MULTIPLE,
     STEP,
     Decoding,
     confidence_of,
-    cut_out,
     decoding_at,
     doubts_of,
-    first_node,
-    gray_with_margin,
     prediction_of,
     tilted,
     weight_shapes,
@@ -130,80 +125,6 @@ def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
     count = sum(int(np.prod(shape)) for shape in shapes.values())
     # Whoever changes this number makes another format: models that are there hold this many.
     assert count == 4_552_978
-
-
-# What the network sees
-
-
-def test_every_size_gets_a_margin_and_sides_that_the_network_takes():
-    for length in range(1, 301):
-        lightness = np.zeros((length, 301 - length), np.float32)
-
-        gray, first, kept = gray_with_margin(lightness, Grid.every_pixel(*lightness.shape), "onnx")
-
-        for axis, side in enumerate(lightness.shape):
-            assert gray.shape[axis] % MULTIPLE == 0
-            assert side + MARGIN <= gray.shape[axis] < side + MARGIN + MULTIPLE
-            assert first[axis] >= 2
-            assert kept[axis] == -(-side // STEP)
-            assert (first[axis] + kept[axis]) * STEP <= gray.shape[axis]
-
-
-@given(st.integers(1, 90), st.integers(1, 90), seeds)
-def test_law_the_picture_lies_where_the_answer_is_cut_out(height, width, seed):
-    gray = np.random.default_rng(seed).random((height, width), dtype=np.float32)
-    lightness = gray_to_lightness(gray)
-
-    padded, (row, col), (rows, cols) = gray_with_margin(
-        lightness, Grid.every_pixel(height, width), "onnx"
-    )
-
-    assert padded.dtype == np.float32
-    assert padded.flags.c_contiguous
-    inner = padded[row * STEP : row * STEP + height, col * STEP : col * STEP + width]
-    # L* and back in single precision; dark tones lie on the straight part.
-    np.testing.assert_allclose(inner, gray, rtol=0, atol=2e-6)
-    nodes = np.arange(padded.size // 16).reshape(padded.shape[0] // STEP, -1, 1)
-    assert cut_out(nodes, (row, col), (rows, cols)).shape == (rows, cols, 1)
-    assert cut_out(nodes, (row, col), (rows, cols))[0, 0, 0] == nodes[row, col, 0]
-
-
-def test_the_margin_is_the_picture_in_a_mirror():
-    lightness = np.random.default_rng(0).uniform(0, 100, (40, 70)).astype(np.float32)
-
-    padded, (row, col), _ = gray_with_margin(lightness, Grid.every_pixel(40, 70), "onnx")
-
-    top, left = row * STEP, col * STEP
-    np.testing.assert_array_equal(padded[top - 5 : top], padded[top : top + 5][::-1])
-    np.testing.assert_array_equal(padded[:, left - 5 : left], padded[:, left : left + 5][:, ::-1])
-    bottom = top + 40
-    np.testing.assert_array_equal(padded[bottom : bottom + 5], padded[bottom - 5 : bottom][::-1])
-
-
-def test_lightness_outside_of_its_range_is_seen_as_black_and_white():
-    lightness = np.array([[-5, 110]], np.float32)
-
-    padded, (row, col), _ = gray_with_margin(lightness, Grid.every_pixel(1, 2), "onnx")
-
-    np.testing.assert_allclose(padded[row * STEP, col * STEP :][:2], [0, 1], atol=1e-6)
-    assert padded.min() >= 0
-    # Encoded white, in single precision.
-    assert padded.max() <= 1 + 1e-6
-
-
-@pytest.mark.parametrize("step", [(4.0, 4.0), (1.0, 2.0), (0.5, 0.5)], ids=str)
-def test_other_nodes_than_the_pixels_are_refused_and_the_features_named(step):
-    grid = Grid(rows=2, cols=2, origin=(0.0, 0.0), step=step)
-
-    with pytest.raises(ModelMismatch, match="onnx looks at every pixel") as caught:
-        gray_with_margin(np.zeros((2, 2), np.float32), grid, "onnx")
-
-    assert "--features pixels" in caught.value.hint
-
-
-def test_nodes_of_the_answer_stand_amid_their_pixels():
-    assert first_node(Grid.every_pixel(9, 9)) == (1.5, 1.5)
-    assert first_node(Grid(rows=4, cols=4, origin=(8.0, 2.0))) == (9.5, 3.5)
 
 
 # Tilting

@@ -82,14 +82,13 @@ def test_law_the_same_draws_give_the_same_wear(seed):
     np.testing.assert_array_equal(one, other)
 
 
-def test_a_third_of_the_pictures_stay_as_they_are():
+def test_nearly_all_pictures_get_some_wear():
     gray = scene(height=24, width=24)
 
     same = [np.array_equal(worn(gray, np.random.default_rng(seed)), gray) for seed in range(600)]
 
-    # Besides a third, those for which no kind was drawn: 2 in 100 of the others; 600 draws have a
-    # standard deviation of 0.02.
-    assert 0.28 < np.mean(same) < 0.42
+    # The chances that no kind is drawn multiply to 0.031; 600 draws have a deviation of 0.007.
+    assert 0 < np.mean(same) < 0.05
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chroma_tensorflow.unet import TFUNetRegressor
-from chroma_tensorflow.unet_maps import CODES, MapStore, batch_at, code_of
+from chroma_tensorflow.unet_maps import CODES, MapStore, batch_at, bin_shares, chroma_of, code_of
 from chroma_tensorflow.unet_options import UNetOptions, UNetTrainOptions
 from PIL import Image
 
+from chroma_core.color.bins import ab_bins, soft_codes
 from chroma_core.colorspaces.lab import LabColorspace
 from chroma_core.errors import ModelError, ModelMismatch, OptionError, TrainingError
 from chroma_core.features.pixels import PixelFeatures
@@ -50,23 +51,23 @@ def silent(done, total, facts):
 @pytest.fixture(scope="module")
 def stage(unet_weights):
     # A mapping that cannot be copied: the kit would build the network for each picture anew.
-    return TFUNetRegressor(UNetOptions(flip=False), types.MappingProxyType(unet_weights))
+    return TFUNetRegressor(UNetOptions(twice=False), types.MappingProxyType(unet_weights))
 
 
-@pytest.mark.parametrize("flip", [False, True], ids=["plain", "flip"])
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("shape", [None, (37, 53), (8, 200), (1, 1)], ids=str)
-def test_tensorflow_and_onnxruntime_answer_alike(stage, unet_weights, portrait, shape, flip):
+def test_tensorflow_and_onnxruntime_answer_alike(stage, unet_weights, portrait, shape, twice):
     pytest.importorskip("onnxruntime")
     from chroma_onnx.unet import OnnxOptions, OnnxRegressor
 
     lightness = portrait if shape is None else drawn(*shape)
     ours = predict(stage, lightness)
-    if flip:
-        flipping = TFUNetRegressor(UNetOptions(flip=True), stage.weights())
+    if twice:
+        looking = TFUNetRegressor(UNetOptions(twice=True), stage.weights())
         # The network is the same, and takes seconds to build.
-        flipping.__dict__["_model"] = stage._model
-        ours = predict(flipping, lightness)
-    theirs = predict(OnnxRegressor(OnnxOptions(flip=flip), unet_weights), lightness)
+        looking.__dict__["_model"] = stage._model
+        ours = predict(looking, lightness)
+    theirs = predict(OnnxRegressor(OnnxOptions(twice=twice), unet_weights), lightness)
 
     assert ours.grid == theirs.grid
     assert ours.chroma.std() > 0
@@ -121,7 +122,7 @@ def store(data):
     return MapStore(data, "train", silent)
 
 
-def cut(store, number, *, seed=3, wear=True, sizes=(64, 96)):
+def cut(store, number, *, seed=3, wear=0.5, sizes=(64, 96)):
     return batch_at(store, number, batch=2, sizes=sizes, closest=1.4, seed=seed, wear=wear)
 
 
@@ -155,18 +156,43 @@ def test_a_batch_holds_gray_and_the_codes_of_4_by_4_pixels(store, number):
 
 def test_wear_leaves_the_colours_where_they_are(store):
     for number in range(4):
-        worn, clean = (cut(store, number, sizes=(64,), wear=wear) for wear in (True, False))
+        worn, clean = (cut(store, number, sizes=(64,), wear=wear) for wear in (1.0, 0.0))
         # The first square's draws come before any wear's.
         np.testing.assert_array_equal(worn.codes[0], clean.codes[0])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_squares_is_worn(store, share):
+    counts = 0
+    for number in range(100):
+        worn, clean = (
+            cut(store, number, sizes=(64,), seed=number, wear=wear).gray[0] for wear in (share, 0.0)
+        )
+        counts += not np.array_equal(worn, clean)
+
+    # For 3 in 100 no kind is drawn; 200 squares have a standard deviation of 0.043 at a quarter.
+    assert abs(counts / 100 - share) <= (0.13 if share == 0.25 else 0.08 * share)
 
 
 def test_codes_tell_colours_to_one_unit():
     chroma = np.random.default_rng(0).uniform(-120, 120, (500, 2))
 
-    rows, cols = np.divmod(code_of(chroma), CODES)
+    assert np.abs(chroma_of(code_of(chroma)) - chroma).max() <= 1
 
-    back = (np.stack([rows, cols], axis=-1) - CODES // 2) * 2
-    assert np.abs(back - chroma).max() <= 1
+
+def test_shares_of_bins_are_those_of_the_pictures_colours(store):
+    bins = ab_bins()
+    wanted = np.zeros(len(bins))
+    for index in range(len(store)):
+        seen = store.picture(index)[1][::2, ::2].reshape(-1, 2).astype(np.float32)
+        # As near as colours are kept, which is to one unit.
+        nearest, shares = soft_codes(2 * np.rint(seen / 2), bins)
+        np.add.at(wanted, nearest, shares)
+
+    found = bin_shares(store, bins)
+
+    assert found.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found, wanted / wanted.sum(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("sizes", ["", "63", "32", "64,100", "64;96"])
