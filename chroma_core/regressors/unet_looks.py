@@ -4,7 +4,9 @@ A network errs less on things that are as large as those that it was trained on.
 squares that are parts of pictures, so whole pictures hold smaller things (Touvron et al., "Fixing
 the Train-Test Resolution Discrepancy", NeurIPS 2019). The second look is at the picture in a mirror
 and at the size that held-out pictures are guessed best from, whatever the first one's is; the
-answer is the mean of both.
+answer is the mean of both. Another network that was trained apart errs elsewhere, so it may take
+the second look (Hansen & Salamon, "Neural Network Ensembles", IEEE TPAMI 12(10), 1990): the time is
+that of one.
 
 Nothing is put around a picture but what fills its sides up to multiples of 32. At its borders the
 network pads with zeros, which it has learnt to live with; on held-out pictures a margin of 16
@@ -77,7 +79,9 @@ def gray_of(lightness: FloatArray, grid: Grid, name: str) -> FloatArray:
     return lightness_to_gray(np.clip(lightness, 0, 100).astype(np.float32, copy=False))
 
 
-def logits_of(network: Network, gray: FloatArray, *, twice: bool = True) -> FloatArray:
+def logits_of(
+    network: Network, gray: FloatArray, *, twice: bool = True, second: Network | None = None
+) -> FloatArray:
     """Return what a network answers for a picture.
 
     Parameters
@@ -88,6 +92,8 @@ def logits_of(network: Network, gray: FloatArray, *, twice: bool = True) -> Floa
         Encoded gray in [0, 1], float32; any size from 1 x 1.
     twice : bool
         Whether to average with a second look.
+    second : callable, optional
+        The network that takes it; without one, the same.
 
     Returns
     -------
@@ -98,13 +104,13 @@ def logits_of(network: Network, gray: FloatArray, *, twice: bool = True) -> Floa
     if not twice:
         return first
     other = _resized(gray, second_shape(gray.shape))
-    second = _seen(network, other[:, ::-1])[:, ::-1]
+    mirrored = _seen(network if second is None else second, other[:, ::-1])[:, ::-1]
     rows, cols = (
         # Middles of the first look's nodes, in pixels of the second, then in its nodes.
         ((np.arange(count) * STEP + STEP / 2) * (there / here) - STEP / 2) / STEP
         for count, here, there in zip(first.shape[:2], gray.shape, other.shape, strict=True)
     )
-    answer: FloatArray = (first + sample_bilinear(second, rows, cols)) / 2
+    answer: FloatArray = (first + sample_bilinear(mirrored, rows, cols)) / 2
     return answer
 
 

@@ -23,6 +23,9 @@ tensor            shape       meaning
 ================  ==========  ====================================================================
 
 as float16 or float32. The network sees encoded gray in [0, 1].
+
+A model may hold a second network of the same shape in the file ``second``, of kernels and biases
+alone. It takes the second look (`chroma_core.regressors.unet_looks`); its answers are tilted alike.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ import numpy as np
 from chroma_core.arrays import AnyArray, FloatArray
 from chroma_core.color.bins import ab_bins, chroma_kept, chroma_of_logits, expected_distances
 from chroma_core.errors import ModelError
+from chroma_core.options import Options, option
 from chroma_core.stages import Grid, Prediction, Weights, WeightShapes
 
 __all__ = [
@@ -44,10 +48,12 @@ __all__ = [
     "FILE",
     "FORMAT",
     "MULTIPLE",
+    "SECOND",
     "STEP",
     "Convolution",
     "Decoding",
     "UNetAnswer",
+    "UNetShape",
     "confidence_of",
     "decoding_at",
     "doubts_of",
@@ -58,6 +64,7 @@ __all__ = [
 
 FORMAT = "bins-unet/2"
 FILE = "net"
+SECOND = "second"
 BINS = len(ab_bins())
 STEP = 4
 """The answer's nodes stand on the middle of 4 x 4 pixels each."""
@@ -234,20 +241,27 @@ CONVOLUTIONS = (*ENCODER, *_decoder())
 """In the order in which they can be computed."""
 
 
-def weight_shapes() -> WeightShapes:
-    """Return the tensors of the file ``net`` and their shapes."""
-    shapes: dict[str, tuple[int, ...]] = {}
+@dataclass(frozen=True, kw_only=True)
+class UNetShape(Options):
+    """What a model of the format holds; the networks' own shape is part of the format."""
+
+    second: bool = option(False, "whether another network takes the second look")
+
+
+def weight_shapes(shape: UNetShape) -> WeightShapes:
+    """Return the tensors of a model's files and their shapes."""
+    network: dict[str, tuple[int, ...]] = {}
     for convolution in CONVOLUTIONS:
-        shapes[f"{convolution.name}.kernel"] = convolution.kernel_shape
-        shapes[f"{convolution.name}.bias"] = (convolution.channels_out,)
-    shapes |= {
+        network[f"{convolution.name}.kernel"] = convolution.kernel_shape
+        network[f"{convolution.name}.bias"] = (convolution.channels_out,)
+    first = network | {
         "bins": (BINS, 2),
         "weights": (BINS,),
         "calibration": (1,),
         "path": (PATH_POINTS, 5),
         "sureness": (SURENESS_POINTS, 2),
     }
-    return {FILE: shapes}
+    return {FILE: first, SECOND: network} if shape.second else {FILE: first}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,12 @@ import types
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from typing import Any
 
 import numpy as np
 
 from chroma_core.arrays import FloatArray
 from chroma_core.errors import ModelError
-from chroma_core.options import Options, option
+from chroma_core.options import option
 from chroma_core.regressors import unet_looks, unet_net
 from chroma_core.stages import Grid, Prediction, Regressor, Weights, WeightShapes
 from chroma_onnx.encoder import load_session
@@ -25,8 +24,8 @@ __all__ = ["OnnxOptions", "OnnxRegressor"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnnxOptions(Options):
-    """How the network is run; its shape is part of its format."""
+class OnnxOptions(unet_net.UNetShape):
+    """What networks there are, and how they are run."""
 
     twice: bool = option(
         True, "average with a second look, at the mirrored picture in another size", run=True
@@ -57,7 +56,7 @@ class OnnxRegressor(Regressor[OnnxOptions]):
 
     def weight_shapes(self, width: int) -> WeightShapes:
         """Return the tensors of the network."""
-        return unet_net.weight_shapes()
+        return unet_net.weight_shapes(self.options)
 
     def weights(self) -> Weights:
         """Return the network's tensors; empty before any model was loaded."""
@@ -87,26 +86,40 @@ class OnnxRegressor(Regressor[OnnxOptions]):
             If onnxruntime cannot be imported.
         """
         gray = unet_looks.gray_of(lightness, grid, self.name)
-        logits = unet_looks.logits_of(self._logits, gray, twice=self.options.twice)
+        logits = unet_looks.logits_of(
+            self._first,
+            gray,
+            twice=self.options.twice,
+            second=self._second if self.options.second else None,
+        )
         return unet_net.prediction_of(logits, self._weights, unet_looks.first_node(grid))
 
-    def _logits(self, gray: FloatArray) -> FloatArray:
-        (answer,) = self._session.run(["logits"], {"gray": gray[np.newaxis, np.newaxis]})
-        return np.ascontiguousarray(np.moveaxis(answer[0], 0, -1))
+    @cached_property
+    def _first(self) -> unet_looks.Network:
+        return self._network(unet_net.FILE)
 
     @cached_property
-    def _session(self) -> Any:
-        if unet_net.FILE not in self._weights:
+    def _second(self) -> unet_looks.Network:
+        return self._network(unet_net.SECOND)
+
+    def _network(self, file: str) -> unet_looks.Network:
+        if file not in self._weights:
             raise ModelError(f"regressor {self.name} has no weights", hint="--model NAME")
-        tensors = self._weights[unet_net.FILE]
+        tensors = self._weights[file]
         names = (
             f"{convolution.name}.{part}"
             for convolution in unet_net.CONVOLUTIONS
             for part in ("kernel", "bias")
         )
         graph = resources.files("chroma_onnx").joinpath("unet.onnx").read_bytes()
-        return load_session(
+        session = load_session(
             graph,
             self.options.threads,
             {name: tensors[name].astype(np.float32) for name in names},
         )
+
+        def logits(gray: FloatArray) -> FloatArray:
+            (answer,) = session.run(["logits"], {"gray": gray[np.newaxis, np.newaxis]})
+            return np.ascontiguousarray(np.moveaxis(answer[0], 0, -1))
+
+        return logits

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import types
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from chroma_core.arrays import FloatArray
 from chroma_core.errors import ModelError, OptionError
@@ -24,7 +21,7 @@ from chroma_core.stages import (
     WeightShapes,
 )
 from chroma_tensorflow.runtime import set_threads, tensorflow
-from chroma_tensorflow.unet_model import import_keras, set_tensors, unet_model
+from chroma_tensorflow.unet_model import import_keras, network_of
 from chroma_tensorflow.unet_options import UNetOptions, UNetTrainOptions
 
 __all__ = ["TFUNetRegressor"]
@@ -57,7 +54,7 @@ class TFUNetRegressor(TrainableRegressor[UNetOptions]):
 
     def weight_shapes(self, width: int) -> WeightShapes:
         """Return the tensors of the network."""
-        return unet_net.weight_shapes()
+        return unet_net.weight_shapes(self.options)
 
     def weights(self) -> Weights:
         """Return the network's tensors; empty before any model was loaded."""
@@ -87,7 +84,12 @@ class TFUNetRegressor(TrainableRegressor[UNetOptions]):
             If Keras or TensorFlow cannot be imported.
         """
         gray = unet_looks.gray_of(lightness, grid, self.name)
-        logits = unet_looks.logits_of(self._logits, gray, twice=self.options.twice)
+        logits = unet_looks.logits_of(
+            self._first,
+            gray,
+            twice=self.options.twice,
+            second=self._second if self.options.second else None,
+        )
         return unet_net.prediction_of(logits, self._weights, unet_looks.first_node(grid))
 
     def train(
@@ -119,6 +121,11 @@ class TFUNetRegressor(TrainableRegressor[UNetOptions]):
             raise OptionError(
                 f"training options are {type(options).__name__}, wanted UNetTrainOptions"
             )
+        if self.options.second != bool(options.second):
+            raise OptionError(
+                "a second network goes into a model that has a place for it, and into no other",
+                hint=f"--set {self.name}.second=true and --set train.second=MODEL, or neither",
+            )
         # Imported here: a stage that only predicts needs none of it.
         from chroma_tensorflow.unet_trainer import train_unet
 
@@ -127,19 +134,20 @@ class TFUNetRegressor(TrainableRegressor[UNetOptions]):
             set_threads(tensorflow(), options.threads, side_by_side=1)
         trained = train_unet(keras, data, options, progress, checkpoint)
         return TrainingReport(
-            regressor=self.with_weights({unet_net.FILE: trained.tensors}),
+            regressor=self.with_weights(trained.weights),
             history=trained.history,
             facts=trained.facts,
         )
 
-    def _logits(self, gray: FloatArray) -> FloatArray:
-        answer = self._model.predict_on_batch(gray[np.newaxis, ..., np.newaxis])
-        return np.asarray(answer[0], dtype=np.float32)
+    @cached_property
+    def _first(self) -> unet_looks.Network:
+        return self._network(unet_net.FILE)
 
     @cached_property
-    def _model(self) -> Any:
-        if unet_net.FILE not in self._weights:
+    def _second(self) -> unet_looks.Network:
+        return self._network(unet_net.SECOND)
+
+    def _network(self, file: str) -> unet_looks.Network:
+        if file not in self._weights:
             raise ModelError(f"regressor {self.name} has no weights", hint="--model NAME")
-        model = unet_model(import_keras())
-        set_tensors(model, self._weights[unet_net.FILE])
-        return model
+        return network_of(import_keras(), self._weights[file])

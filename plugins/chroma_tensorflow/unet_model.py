@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from chroma_core.arrays import AnyArray
+from chroma_core.arrays import AnyArray, FloatArray
 from chroma_core.errors import PluginError
+from chroma_core.regressors.unet_looks import Network
 from chroma_core.regressors.unet_net import CONVOLUTIONS, Convolution
 
-__all__ = ["import_keras", "set_tensors", "tensors_of", "unet_model"]
+__all__ = ["import_keras", "logits_by", "network_of", "set_tensors", "tensors_of", "unet_model"]
 
 DROPPED = ("head", "join32", "join16")
 """Where whole channels are left out in training, so that no few of them decide."""
@@ -85,6 +86,23 @@ def _answer(layers: Any, convolution: Convolution, found: Mapping[str, Any]) -> 
     if convolution.pooled:
         x = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pooled")(x)
     return x
+
+
+def logits_by(model: Any) -> Network:
+    """Return the network as one that looks: a picture's gray (h, w) to logits, float32."""
+
+    def logits(gray: FloatArray) -> FloatArray:
+        answer = model.predict_on_batch(gray[np.newaxis, ..., np.newaxis])
+        return np.asarray(answer[0], dtype=np.float32)
+
+    return logits
+
+
+def network_of(keras: Any, tensors: Mapping[str, AnyArray]) -> Network:
+    """Return the network with the weights of a model folder's file, as one that looks."""
+    model = unet_model(keras)
+    set_tensors(model, tensors)
+    return logits_by(model)
 
 
 def set_tensors(model: Any, tensors: Mapping[str, AnyArray]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chroma_core.options import Options, option
+from chroma_core.regressors.unet_net import UNetShape
 
 __all__ = ["UNetOptions", "UNetTrainOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNetOptions(Options):
-    """How the network is run; its shape is part of its format."""
+class UNetOptions(UNetShape):
+    """What networks there are, and how they are run."""
 
     twice: bool = option(
         True, "average with a second look, at the mirrored picture in another size", run=True
@@ -53,6 +54,12 @@ class UNetTrainOptions(Options):
     start: str = option(
         "unet",
         "model to begin with, or a .safetensors file with an encoder",
+        run=True,
+    )
+    second: str = option(
+        "",
+        "model, or .safetensors file, whose network is to take the second look; "
+        "if empty, the one that is trained takes both",
         run=True,
     )
     log_dir: str = option("", "folder for TensorBoard logs; none if empty", run=True)

@@ -25,14 +25,30 @@ from chroma_core.color.lab import gray_to_lightness
 from chroma_core.errors import ModelMismatch, OptionError, TrainingError
 from chroma_core.models import load_model
 from chroma_core.regressors.unet_looks import logits_of
-from chroma_core.regressors.unet_net import ENCODER, FILE, FORMAT, MULTIPLE, tilted
-from chroma_core.stages import Checkpoint, Progress, TrainingData
+from chroma_core.regressors.unet_net import (
+    CONVOLUTIONS,
+    ENCODER,
+    FILE,
+    FORMAT,
+    MULTIPLE,
+    SECOND,
+    Convolution,
+    tilted,
+)
+from chroma_core.stages import Checkpoint, Progress, TrainingData, Weights
 from chroma_core.training.data import require_part
 from chroma_core.training.decoding import calibration, choose_path, sureness
 from chroma_tensorflow.feed import ahead
 from chroma_tensorflow.unet_log import SHOWN, TrainingLog, sheet
 from chroma_tensorflow.unet_maps import CODES, Cut, MapStore, batch_at, bin_shares, chroma_of
-from chroma_tensorflow.unet_model import DROPPED, set_tensors, tensors_of, unet_model
+from chroma_tensorflow.unet_model import (
+    DROPPED,
+    logits_by,
+    network_of,
+    set_tensors,
+    tensors_of,
+    unet_model,
+)
 from chroma_tensorflow.unet_options import UNetTrainOptions
 
 __all__ = ["TrainedUNet", "train_unet"]
@@ -56,9 +72,9 @@ NODES_KEPT = 512
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedUNet:
-    """What came out: tensors of the model's file, one history entry a part, facts for the card."""
+    """What came out: the model's files, one history entry a part, facts for the card."""
 
-    tensors: Mapping[str, AnyArray]
+    weights: Weights
     history: tuple[Mapping[str, float], ...]
     facts: Mapping[str, Any]
 
@@ -111,6 +127,7 @@ class _Trainer:
         self.sizes = _sizes(options.sizes)
         # Read before the pictures: a name that is wrong shows at once.
         start = _start(options.start)
+        self.second = _second(options.second)
         keras.utils.set_random_seed(options.seed)
         self.bins = ab_bins()
         self.held = MapStore(data, "validation", progress, options.validate)
@@ -281,11 +298,6 @@ class _Trainer:
         for answer, cut in zip(logits, cuts, strict=True):
             yield answer.reshape(-1, len(self.bins)), cut.codes.ravel()
 
-    def _looked_at(self, gray: FloatArray) -> FloatArray:
-        """Return logits for what the network sees of a picture, as regressors want them."""
-        answer = self.model.predict_on_batch(gray[np.newaxis, ..., np.newaxis])
-        return np.asarray(answer[0], dtype=np.float32)
-
     def _turn(self) -> FloatArray:
         """Return what tilts the logits as those of the model that comes out."""
         return np.log(self.tilt) - np.log(self.weights)
@@ -329,8 +341,11 @@ class _Trainer:
         rng = np.random.default_rng(self.options.seed)
         kept, lights, truths = [], [], []
         self.model.set_weights(self.mean)
+        first, second = logits_by(self.model), None
+        if self.second:
+            second = network_of(self.keras, tilted(self.second, self.weights))
         for cut in self.held.middles(MEASURED_SIZE):
-            logits = logits_of(self._looked_at, cut.gray[0, ..., 0])
+            logits = logits_of(first, cut.gray[0, ..., 0], second=second)
             codes = cut.codes.ravel()
             chosen = rng.permutation(len(codes))[:NODES_KEPT]
             kept.append(logits.reshape(len(codes), -1)[chosen] + self._turn())
@@ -348,9 +363,18 @@ class _Trainer:
             "path": path,
         }
         held["sureness"] = sureness(flat, held)
-        told = tilted(tensors_of(self.model) | {"weights": self.weights}, self.tilt)
-        tensors = {name: array.astype(np.float16) for name, array in told.items()}
-        tensors |= held
+        networks = {FILE: tensors_of(self.model) | {"weights": self.weights}}
+        if self.second:
+            networks[SECOND] = self.second
+        weights = {
+            file: {
+                name: array.astype(np.float16)
+                for name, array in tilted(network, self.tilt).items()
+                if name.endswith((".kernel", ".bias"))
+            }
+            for file, network in networks.items()
+        }
+        weights[FILE] |= held
         facts = {
             "steps": self.step,
             "seconds": round(self.seconds, 1),
@@ -372,7 +396,7 @@ class _Trainer:
                 for vividness, row in zip((0.0, 0.5, 1.0), rows, strict=True)
             ],
         }
-        return TrainedUNet(tensors=tensors, history=tuple(self.history), facts=facts)
+        return TrainedUNet(weights=weights, history=tuple(self.history), facts=facts)
 
 
 def _optimizer(keras: Any, rate: Any, options: UNetTrainOptions) -> Any:
@@ -434,25 +458,47 @@ def _sizes(text: str) -> tuple[int, ...]:
 def _start(start: str) -> Mapping[str, AnyArray]:
     """Return the tensors to begin with: a model's, or those of an encoder's file."""
     if start.endswith(".safetensors"):
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        return _of_file(start, "train.start", ENCODER)
+    return _of_model(start, "train.start")[FILE]
 
-        path = Path(start)
-        try:
-            tensors = dict(load_file(path))
-        except (OSError, SafetensorError) as error:
-            raise OptionError(f"train.start cannot be read: {error}", path=start) from error
-        missing = [c.name for c in ENCODER if f"{c.name}.kernel" not in tensors]
-        if missing:
-            raise ModelMismatch(f"has no convolution {missing[0]}", path=start)
+
+def _second(second: str) -> Mapping[str, AnyArray]:
+    """Return the tensors of the network that takes the second look, and ``weights``."""
+    if not second:
+        return {}
+    if second.endswith(".safetensors"):
+        tensors = _of_file(second, "train.second", CONVOLUTIONS)
+        if "weights" not in tensors:
+            raise ModelMismatch("does not say how its answers are tilted", path=second)
         return tensors
-    model = load_model(start)
+    held = _of_model(second, "train.second")
+    return {**held.get(SECOND, held[FILE]), "weights": held[FILE]["weights"]}
+
+
+def _of_file(
+    file: str, option: str, convolutions: tuple[Convolution, ...]
+) -> Mapping[str, AnyArray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = dict(load_file(Path(file)))
+    except (OSError, SafetensorError) as error:
+        raise OptionError(f"{option} cannot be read: {error}", path=file) from error
+    missing = [c.name for c in convolutions if f"{c.name}.kernel" not in tensors]
+    if missing:
+        raise ModelMismatch(f"has no convolution {missing[0]}", path=file)
+    return tensors
+
+
+def _of_model(name: str, option: str) -> Weights:
+    model = load_model(name)
     if model.weight_format != FORMAT:
         raise ModelMismatch(
-            f"model {start} has weights of format {model.weight_format!r}, wanted {FORMAT!r}",
-            hint="--set train.start=unet",
+            f"model {name} has weights of format {model.weight_format!r}, wanted {FORMAT!r}",
+            hint=f"--set {option}=unet",
         )
-    return model.regressor.weights()[FILE]
+    return model.regressor.weights()
 
 
 def _node_lightness(cut: Cut) -> FloatArray:

@@ -15,20 +15,26 @@ from chroma_core.regressors import unet_net
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.fixture(scope="session")
-def unet_weights():
-    """Return weights of ``bins-unet/2`` that were drawn, but keep the size of what they are given.
+def drawn_network(rng):
+    """Return kernels and biases that were drawn, but keep the size of what they are given.
 
     Half precision, as models have it; logits with a spread of some units, as a trained network's.
     """
-    rng = np.random.default_rng(20)
     held = {}
-    for name, shape in unet_net.weight_shapes()[unet_net.FILE].items():
+    for name, shape in unet_net.weight_shapes(unet_net.UNetShape())[unet_net.FILE].items():
         if name.endswith(".kernel"):
             spread = np.sqrt(2 / np.prod(shape[1:])) * (0.4 if name == "logits.kernel" else 1)
             held[name] = rng.normal(0, spread, shape).astype(np.float16)
         elif name.endswith(".bias"):
             held[name] = rng.normal(0, 0.1, shape).astype(np.float16)
+    return held
+
+
+@pytest.fixture(scope="session")
+def unet_weights():
+    """Return weights of ``bins-unet/2``, see `drawn_network`."""
+    rng = np.random.default_rng(20)
+    held = drawn_network(rng)
     bins = ab_bins()
     held |= {
         "bins": bins.astype(np.float32),
@@ -40,6 +46,12 @@ def unet_weights():
         "sureness": np.stack([np.linspace(2, 150, 16), np.linspace(1, 0, 16)], 1).astype("f4"),
     }
     return {unet_net.FILE: held}
+
+
+@pytest.fixture(scope="session")
+def pair_weights(unet_weights):
+    """Return the same weights, with a second network."""
+    return {**unet_weights, unet_net.SECOND: drawn_network(np.random.default_rng(21))}
 
 
 @pytest.fixture(scope="session")

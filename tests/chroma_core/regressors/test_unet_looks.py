@@ -147,6 +147,19 @@ def test_the_second_look_sees_a_larger_picture_in_a_mirror():
     assert second[:, :220].mean() < 0.1 < 0.4 < second[:, -220:].mean()
 
 
+def test_another_network_takes_the_second_look_and_no_other():
+    gray = drawn(384, 384)
+
+    def other(padded):
+        return means(padded) + np.float32(1)
+
+    both = logits_of(means, gray, second=other)
+
+    np.testing.assert_array_equal(logits_of(means, gray, twice=False, second=other), means(gray))
+    # The mean of two, whose sums go in another order.
+    np.testing.assert_allclose(both, logits_of(means, gray) + 0.5, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("shape", "wanted"),
     [

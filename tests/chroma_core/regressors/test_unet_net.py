@@ -21,8 +21,10 @@ from chroma_core.regressors.unet_net import (
     GRAYS_SHARE,
     LEAST_KEPT,
     MULTIPLE,
+    SECOND,
     STEP,
     Decoding,
+    UNetShape,
     confidence_of,
     decoding_at,
     doubts_of,
@@ -108,9 +110,9 @@ def test_encoder_is_efficientnet_lite0():
 
 
 def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
-    (shapes,) = weight_shapes().values()
+    (shapes,) = weight_shapes(UNetShape()).values()
 
-    assert list(weight_shapes()) == [FILE]
+    assert list(weight_shapes(UNetShape())) == [FILE]
     assert len(shapes) == 2 * len(CONVOLUTIONS) + 5
     for convolution in CONVOLUTIONS:
         assert shapes[f"{convolution.name}.kernel"] == convolution.kernel_shape
@@ -125,6 +127,14 @@ def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
     count = sum(int(np.prod(shape)) for shape in shapes.values())
     # Whoever changes this number makes another format: models that are there hold this many.
     assert count == 4_552_978
+
+
+def test_a_second_network_is_of_the_same_shape_and_says_nothing_of_decoding():
+    one, other = weight_shapes(UNetShape(second=True)).values()
+
+    assert list(weight_shapes(UNetShape(second=True))) == [FILE, SECOND]
+    assert one == weight_shapes(UNetShape())[FILE]
+    assert other == {name: shape for name, shape in one.items() if "." in name}
 
 
 # Tilting

@@ -20,7 +20,7 @@ from chroma_core.features.pixels import PixelFeatures
 from chroma_core.models import load_model, save_model
 from chroma_core.plugins import find_stage
 from chroma_core.regressors import unet_looks, unet_net
-from chroma_core.regressors.unet_net import CONVOLUTIONS, FILE
+from chroma_core.regressors.unet_net import CONVOLUTIONS, FILE, SECOND, UNetShape
 from chroma_core.stages import Grid
 from chroma_core.testing import check_stage
 
@@ -161,6 +161,24 @@ def test_looking_twice_is_the_default_and_the_mean_of_two_answers(stage, unet_we
     )
 
 
+def test_a_second_network_takes_the_second_look(stage, unet_weights, pair_weights):
+    pair = OnnxRegressor(OnnxOptions(second=True), pair_weights)
+    alone = {FILE: {**unet_weights[FILE], **pair_weights[SECOND]}}
+    other = OnnxRegressor(OnnxOptions(twice=False), alone)
+    large = np.kron(drawn(40, 64), np.ones((10, 10), np.float32))[:384, :384]
+
+    mirrored = predict(other, large[:, ::-1]).logits[:, ::-1]
+
+    np.testing.assert_allclose(
+        predict(pair, large).logits,
+        (predict(stage, large).logits + mirrored) / 2,
+        rtol=0,
+        atol=1e-4,
+    )
+    once = OnnxRegressor(OnnxOptions(second=True, twice=False), pair_weights)
+    np.testing.assert_array_equal(predict(once, large).logits, predict(stage, large).logits)
+
+
 @pytest.mark.parametrize("threads", [0, 2])
 def test_threads_change_nothing_but_the_order_of_sums(stage, unet_weights, threads):
     lightness = drawn(33, 47)
@@ -237,7 +255,9 @@ def test_the_graph_holds_no_weights_and_declares_all_of_them():
     }
 
     assert outside == {
-        name: shape for name, shape in unet_net.weight_shapes()[FILE].items() if "." in name
+        name: shape
+        for name, shape in unet_net.weight_shapes(UNetShape())[FILE].items()
+        if "." in name
     }
     assert GRAPH.stat().st_size < 30_000
 
@@ -280,8 +300,9 @@ def test_it_is_found_by_name_and_says_what_it_reads_and_needs():
     assert not found.per_node
 
 
-def test_a_model_folder_gives_it_back(unet_weights, tmp_path, portrait):
-    stage = OnnxRegressor(weights=unet_weights)
+@pytest.mark.parametrize("second", [False, True], ids=["one network", "two networks"])
+def test_a_model_folder_gives_it_back(unet_weights, pair_weights, tmp_path, portrait, second):
+    stage = OnnxRegressor(OnnxOptions(second=second), pair_weights if second else unet_weights)
     save_model(
         tmp_path / "net",
         colorspace=LabColorspace(),
@@ -294,6 +315,10 @@ def test_a_model_folder_gives_it_back(unet_weights, tmp_path, portrait):
 
     assert model.weight_format == "bins-unet/2"
     assert isinstance(model.regressor, OnnxRegressor)
+    assert sorted(path.name for path in (tmp_path / "net").glob("*.safetensors")) == [
+        "net.safetensors",
+        *(["second.safetensors"] if second else []),
+    ]
     np.testing.assert_array_equal(
         predict(model.regressor, portrait).chroma, predict(stage, portrait).chroma
     )

@@ -22,7 +22,7 @@ from chroma_core.errors import ModelError, ModelMismatch, OptionError, TrainingE
 from chroma_core.features.pixels import PixelFeatures
 from chroma_core.models import load_model, save_model
 from chroma_core.regressors.ridge import RidgeRegressor
-from chroma_core.regressors.unet_net import FILE
+from chroma_core.regressors.unet_net import FILE, SECOND
 from chroma_core.stages import Grid
 from chroma_core.testing import check_stage
 from chroma_core.training.checkpoint import NoCheckpoint
@@ -65,7 +65,7 @@ def test_tensorflow_and_onnxruntime_answer_alike(stage, unet_weights, portrait, 
     if twice:
         looking = TFUNetRegressor(UNetOptions(twice=True), stage.weights())
         # The network is the same, and takes seconds to build.
-        looking.__dict__["_model"] = stage._model
+        looking.__dict__["_first"] = stage._first
         ours = predict(looking, lightness)
     theirs = predict(OnnxRegressor(OnnxOptions(twice=twice), unet_weights), lightness)
 
@@ -74,6 +74,21 @@ def test_tensorflow_and_onnxruntime_answer_alike(stage, unet_weights, portrait, 
     # The same sums in another order, through fifty layers.
     np.testing.assert_allclose(ours.chroma, theirs.chroma, rtol=0, atol=1e-3)
     np.testing.assert_allclose(ours.confidence, theirs.confidence, rtol=0, atol=1e-3)
+
+
+def test_two_networks_answer_alike_too(stage, pair_weights):
+    pytest.importorskip("onnxruntime")
+    from chroma_onnx.unet import OnnxOptions, OnnxRegressor
+
+    ours = TFUNetRegressor(UNetOptions(second=True), pair_weights)
+    ours.__dict__["_first"] = stage._first
+    theirs = OnnxRegressor(OnnxOptions(second=True), pair_weights)
+    lightness = drawn(37, 53)
+
+    found = predict(ours, lightness).chroma
+
+    np.testing.assert_allclose(found, predict(theirs, lightness).chroma, rtol=0, atol=1e-3)
+    assert np.abs(found - predict(stage, lightness).chroma).max() > 1
 
 
 class OnEveryPixel(TFUNetRegressor):
@@ -228,6 +243,67 @@ def test_a_start_of_another_format_is_refused(data, tmp_path):
         _start(str(tmp_path / "none.safetensors"))
 
 
+def saved(folder, regressor):
+    save_model(
+        folder,
+        colorspace=LabColorspace(),
+        features=PixelFeatures(),
+        regressor=regressor,
+        work_size=64,
+    )
+    return str(folder)
+
+
+def test_the_second_network_comes_from_a_model_or_a_file(tmp_path, unet_weights, pair_weights):
+    from chroma_tensorflow.unet_trainer import _second
+    from safetensors.numpy import save_file
+
+    first = {name: array for name, array in unet_weights[FILE].items() if "." in name}
+    tilt = {"weights": unet_weights[FILE]["weights"]}
+    places = {
+        # Of a model with two networks it is the second one.
+        saved(tmp_path / "one", TFUNetRegressor(weights=unet_weights)): first,
+        saved(
+            tmp_path / "two", TFUNetRegressor(UNetOptions(second=True), pair_weights)
+        ): pair_weights[SECOND],
+        str(tmp_path / "net.safetensors"): first,
+    }
+    save_file({**first, **tilt}, tmp_path / "net.safetensors")
+
+    for place, wanted in places.items():
+        found = _second(place)
+
+        for name, array in (wanted | tilt).items():
+            np.testing.assert_array_equal(found[name], array, err_msg=name)
+    assert _second("") == {}
+
+
+def test_a_second_network_that_is_none_is_refused(tmp_path, unet_weights):
+    from chroma_tensorflow.unet_trainer import _second
+    from safetensors.numpy import save_file
+
+    network = {name: array for name, array in unet_weights[FILE].items() if "." in name}
+    save_file(network, tmp_path / "untold.safetensors")
+    save_file({"stem.kernel": network["stem.kernel"]}, tmp_path / "part.safetensors")
+
+    with pytest.raises(ModelMismatch, match="how its answers are tilted"):
+        _second(str(tmp_path / "untold.safetensors"))
+    with pytest.raises(ModelMismatch, match="no convolution depthwise0"):
+        _second(str(tmp_path / "part.safetensors"))
+    with pytest.raises(OptionError, match=r"train\.second cannot be read"):
+        _second(str(tmp_path / "none.safetensors"))
+
+
+@pytest.mark.parametrize(("place", "network"), [(True, ""), (False, "unet")])
+def test_a_second_network_wants_a_model_with_a_place_for_it(data, place, network):
+    stage = TFUNetRegressor(UNetOptions(second=place))
+
+    with pytest.raises(OptionError, match="a place for it") as caught:
+        stage.train(data, UNetTrainOptions(second=network), silent, NoCheckpoint())
+
+    assert "--set tf-unet.second=true" in caught.value.hint
+
+
 # A training, in a process of its own: TensorFlow is told before it computes that sums are to be
 # taken in one order.
 
@@ -236,7 +312,7 @@ import json, shutil, sys
 from pathlib import Path
 from chroma_tensorflow.runtime import tensorflow
 from chroma_tensorflow.unet import TFUNetRegressor
-from chroma_tensorflow.unet_options import UNetTrainOptions
+from chroma_tensorflow.unet_options import UNetOptions, UNetTrainOptions
 from chroma_core.errors import TrainingError
 from chroma_core.training.train import train
 
@@ -251,13 +327,14 @@ def progress(done, total, facts):
         shutil.copytree(folder / "whole.training", folder / "resumed.training")
 
 
-def run(name, rate, epochs=2.5, **how):
+def run(name, rate, epochs=2.5, second="", **how):
     options = UNetTrainOptions(
         epochs=epochs, batch=2, sizes="64", warmup=0, parts=1, validate=2, threads=1,
-        learning_rate=rate, start=str(folder / "start.safetensors"),
+        learning_rate=rate, start=str(folder / "start.safetensors"), second=second,
     )
     return train(
-        photographs, folder / name, regressor=TFUNetRegressor(), work_size=64, workers=0,
+        photographs, folder / name, regressor=TFUNetRegressor(UNetOptions(second=bool(second))),
+        work_size=64, workers=0,
         train_options=options, progress=progress, **how,
     )
 
@@ -269,6 +346,7 @@ resumed = run("resumed", 6e-4, resume=True)
 rest = list(told)
 run("kept", 6e-4, epochs=0)
 run("brief", 6e-4, epochs=0.6)
+run("paired", 6e-4, epochs=0, second=str(folder / "brief"))
 error = ""
 try:
     run("diverged", 1e30)
@@ -404,3 +482,26 @@ def test_fewer_steps_than_the_mean_is_taken_at_count_too(trained, unet_weights):
     assert brief.record["training"]["steps"] < 5
     kernel = brief.regressor.weights()[FILE]["logits.kernel"]
     assert not np.array_equal(kernel, unet_weights[FILE]["logits.kernel"])
+
+
+@pytest.mark.slow
+def test_a_second_network_goes_into_the_model_and_into_how_it_is_decoded(trained, portrait):
+    pytest.importorskip("onnxruntime")
+    folder, _ = trained
+    paired, kept, brief = (
+        load_model(folder / name, regressor="onnx") for name in ("paired", "kept", "brief")
+    )
+    held = paired.regressor.weights()
+
+    for name, array in brief.regressor.weights()[FILE].items():
+        if "." in name:
+            # Half precision, tilted there and back.
+            np.testing.assert_allclose(held[SECOND][name], array, rtol=0, atol=2e-3, err_msg=name)
+    for name, array in kept.regressor.weights()[FILE].items():
+        if "." in name:
+            np.testing.assert_array_equal(held[FILE][name], array, err_msg=name)
+    assert not np.array_equal(held[FILE]["path"], kept.regressor.weights()[FILE]["path"])
+    gap = np.abs(
+        predict(paired.regressor, portrait).logits - predict(kept.regressor, portrait).logits
+    )
+    assert gap.max() > 0.01
