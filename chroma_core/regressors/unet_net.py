@@ -31,7 +31,7 @@ alone. It takes the second look (`chroma_core.regressors.unet_looks`); its answe
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,16 +47,20 @@ __all__ = [
     "ENCODER",
     "FILE",
     "FORMAT",
+    "LITE0",
     "MULTIPLE",
     "SECOND",
     "STEP",
+    "Blocks",
     "Convolution",
     "Decoding",
     "UNetAnswer",
     "UNetShape",
     "confidence_of",
+    "decoder_on",
     "decoding_at",
     "doubts_of",
+    "encoder_of",
     "prediction_of",
     "tilted",
     "weight_shapes",
@@ -85,8 +89,10 @@ GRAYS_SHARE = 0.4
 """How much of gray's expected distance is taken off. At 0 the sure places are those that are dull
 anyway, at 1 those that are very colourful; in between, those where colour is better than none."""
 
-_BLOCKS = (
-    # expansion, kernel, stride, channels, repeats
+Blocks = tuple[tuple[int, int, int, int, int], ...]
+"""Of an encoder: rows of expansion, kernel, stride of the first block, channels, repeats."""
+
+LITE0: Blocks = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
     (6, 5, 2, 40, 2),
@@ -95,7 +101,8 @@ _BLOCKS = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-_TAPS = {2: "quarter", 4: "eighth", 10: "sixteenth", 15: "thirtysecond"}
+_TAPS = {1: "quarter", 2: "eighth", 4: "sixteenth", 6: "thirtysecond"}
+"""Rows of blocks, the last of which is the last at its size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +151,13 @@ class Convolution:
         return self.channels_out, seen, self.size, self.size
 
 
-def _encoder() -> Iterator[Convolution]:
+def encoder_of(blocks: Blocks) -> Iterator[Convolution]:
+    """Yield the convolutions of an encoder, in the order in which they can be computed."""
     yield Convolution(
         name="stem", inputs=("gray",), channels_in=3, channels_out=32, size=3, stride=2, relu=6
     )
     seen, channels, index = "stem", 32, 0
-    for expansion, size, first_stride, leaves, repeats in _BLOCKS:
+    for row, (expansion, size, first_stride, leaves, repeats) in enumerate(blocks):
         for repeat in range(repeats):
             stride = first_stride if repeat == 0 else 1
             enters, entered = seen, channels
@@ -172,8 +180,9 @@ def _encoder() -> Iterator[Convolution]:
                 depthwise=True,
             )
             closes = stride == 1 and entered == leaves
+            last = _TAPS.get(row) if repeat == repeats - 1 else None
             project = Convolution(
-                name=_TAPS.get(index, f"project{index}"),
+                name=last or f"project{index}",
                 inputs=(name,),
                 channels_in=wide,
                 channels_out=leaves,
@@ -191,13 +200,15 @@ def _encoder() -> Iterator[Convolution]:
     )
 
 
-def _decoder() -> Iterator[Convolution]:
+def decoder_on(encoder: Sequence[Convolution]) -> Iterator[Convolution]:
+    """Yield the convolutions that go on from an encoder."""
     rectified = float("inf")
+    channels = {convolution.name: convolution.channels_out for convolution in encoder}
     yield Convolution(name="whole", inputs=("head",), channels_in=1280, channels_out=256)
     yield Convolution(
         name="join32",
         inputs=("thirtysecond",),
-        channels_in=320,
+        channels_in=channels["thirtysecond"],
         channels_out=256,
         adds="whole",
         relu=rectified,
@@ -205,7 +216,7 @@ def _decoder() -> Iterator[Convolution]:
     yield Convolution(
         name="join16",
         inputs=("join32", "sixteenth"),
-        channels_in=256 + 112,
+        channels_in=256 + channels["sixteenth"],
         channels_out=160,
         size=3,
         relu=rectified,
@@ -213,7 +224,7 @@ def _decoder() -> Iterator[Convolution]:
     yield Convolution(
         name="join8",
         inputs=("join16", "eighth"),
-        channels_in=160 + 40,
+        channels_in=160 + channels["eighth"],
         channels_out=112,
         size=3,
         relu=rectified,
@@ -221,7 +232,7 @@ def _decoder() -> Iterator[Convolution]:
     yield Convolution(
         name="join4",
         inputs=("join8", "quarter"),
-        channels_in=112 + 24,
+        channels_in=112 + channels["quarter"],
         channels_out=64,
         relu=rectified,
     )
@@ -236,8 +247,8 @@ def _decoder() -> Iterator[Convolution]:
     yield Convolution(name="logits", inputs=("blend4",), channels_in=64, channels_out=BINS)
 
 
-ENCODER = tuple(_encoder())
-CONVOLUTIONS = (*ENCODER, *_decoder())
+ENCODER = tuple(encoder_of(LITE0))
+CONVOLUTIONS = (*ENCODER, *decoder_on(ENCODER))
 """In the order in which they can be computed."""
 
 

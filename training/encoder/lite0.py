@@ -9,7 +9,7 @@ see `chroma_onnx.encoder`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,11 @@ class Conv:
     tap: str = ""
 
 
-def convolutions(arrays: Mapping[str, Any]) -> Iterator[Conv]:
-    """Yield the network's convolutions in order, from the arrays of the torch file."""
+def convolutions(arrays: Mapping[str, Any], strides: Sequence[int] = STRIDES) -> Iterator[Conv]:
+    """Yield the network's convolutions in order, from the arrays of the torch file.
+
+    Other strides, one a block, make it those of a relative, such as Lite2.
+    """
 
     def folded(name: str, conv: str, norm: str, **facts: Any) -> Conv:
         def of(part: str) -> Any:
@@ -74,7 +77,7 @@ def convolutions(arrays: Mapping[str, Any]) -> Iterator[Conv]:
         )
 
     yield folded("stem", "_conv_stem", "_bn0", stride=2)
-    for index, stride in enumerate(STRIDES):
+    for index, stride in enumerate(strides):
         block = f"_blocks.{index}."
         expands = f"{block}_expand_conv.weight" in arrays
         if expands:

@@ -16,7 +16,7 @@ number a channel, so that Adam's equal steps are alike for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from chroma_core.arrays import AnyArray
-from chroma_core.regressors.unet_net import CONVOLUTIONS, ENCODER
+from chroma_core.regressors.unet_net import ENCODER, Convolution, decoder_on
 
 __all__ = ["SIZE", "UNet"]
 
@@ -33,7 +33,6 @@ SIZE = 0.05
 """Root mean square of the kernels that the optimiser sees of the encoder, channel by channel."""
 
 DROPPED = ("head", "join32", "join16")
-_ENCODER = frozenset(convolution.name for convolution in ENCODER)
 
 
 class UNet(nn.Module):
@@ -51,6 +50,8 @@ class UNet(nn.Module):
         al., ECCV 2016), less in earlier ones.
     whole : bool
         Whether the vector of the picture as a whole is joined in; only to compare with without.
+    encoder : Sequence[Convolution]
+        Another than Lite0 is no ``bins-unet/2``; only to compare with.
     """
 
     def __init__(
@@ -60,16 +61,19 @@ class UNet(nn.Module):
         dropout: float = 0.0,
         skipped: float = 0.0,
         whole: bool = True,
+        encoder: Sequence[Convolution] = ENCODER,
     ) -> None:
         super().__init__()
+        self.convolutions = (*encoder, *decoder_on(encoder))
+        self.encoder = frozenset(convolution.name for convolution in encoder)
         self.whole = whole
         self.dropout = dropout
-        residual = [c.name for c in ENCODER if c.adds]
+        residual = [c.name for c in encoder if c.adds]
         self.skipped = {
             name: skipped * (index + 1) / len(residual) for index, name in enumerate(residual)
         }
         self.kernels, self.biases = nn.ParameterDict(), nn.ParameterDict()
-        for convolution in CONVOLUTIONS:
+        for convolution in self.convolutions:
             name, shape = convolution.name, convolution.kernel_shape
             if f"{name}.kernel" in tensors:
                 kernel = torch.from_numpy(tensors[f"{name}.kernel"].astype(np.float32))
@@ -80,7 +84,7 @@ class UNet(nn.Module):
                 if name != "logits":
                     nn.init.kaiming_normal_(kernel)
             scale = torch.ones(shape[0], 1, 1, 1)
-            if name in _ENCODER:
+            if name in self.encoder:
                 scale = kernel.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() / SIZE
                 # Channels that pruned themselves while ImageNet was learnt stay small.
                 scale = scale.clamp(min=float(scale.median()) / 30)
@@ -96,7 +100,7 @@ class UNet(nn.Module):
         """Answer with logits."""
         scaled = (gray * 255 - 127) / 128
         found = {"gray": scaled.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)}
-        for convolution in CONVOLUTIONS:
+        for convolution in self.convolutions:
             name = convolution.name
             x, *others = (found[seen] for seen in convolution.inputs)
             if others:
@@ -125,7 +129,7 @@ class UNet(nn.Module):
     def tensors(self) -> dict[str, AnyArray]:
         """Return the weights under the names of a model folder's file, float32."""
         found: dict[str, AnyArray] = {}
-        for convolution in CONVOLUTIONS:
+        for convolution in self.convolutions:
             name = convolution.name
             kernel = self.kernel(name).detach().numpy()
             found[f"{name}.kernel"] = np.ascontiguousarray(kernel)
@@ -139,7 +143,7 @@ class UNet(nn.Module):
             for held, weight_decay in ((self.kernels, decay), (self.biases, 0.0)):
                 found.append(
                     {
-                        "params": [held[n] for n in held if (n in _ENCODER) == inside],
+                        "params": [held[n] for n in held if (n in self.encoder) == inside],
                         "lr": rate * encoder_rate if inside else rate,
                         "weight_decay": 0.0 if inside else weight_decay,
                     }

@@ -41,8 +41,12 @@ from torch_net import UNet
 
 from chroma_core.color.bins import ab_bins, bin_weights, chroma_of_logits, soft_codes
 from chroma_core.plugins import find_stage
-from chroma_core.regressors.unet_net import tilted
+from chroma_core.regressors.unet_net import ENCODER, encoder_of, tilted
 from chroma_core.training.data import PhotographData
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "encoder"))
+
+from lite2 import LITE2  # the folder above was added for it
 
 MEASURED_SIZE = 256
 AVERAGE = 0.998
@@ -66,14 +70,17 @@ def main() -> None:
         torch.from_numpy(weights[nearest[:, 0]]),
     )
     told = squares_of if given.regression else losses_of
+    encoder = tuple(encoder_of(LITE2)) if given.lite2 else ENCODER
     net = UNet(
         tilted(load_file(given.start), weights),
         dropout=given.dropout,
         skipped=given.skipped,
         whole=not given.no_whole,
+        encoder=encoder,
     )
-    _compare(net)
-    mean = UNet(net.tensors())
+    if not given.lite2:
+        _compare(net)
+    mean = UNet(net.tensors(), encoder=encoder)
     mean.load_state_dict(net.state_dict())
     optimizer = torch.optim.AdamW(
         net.groups(given.rate, given.encoder_rate, given.decay), betas=(0.9, 0.99), fused=True
@@ -158,6 +165,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--wear", type=float, default=0.25, help="share of squares with wear")
     parser.add_argument("--no-whole", action="store_true", help="without the whole-picture vector")
     parser.add_argument("--regression", action="store_true", help="squared error, not log loss")
+    parser.add_argument("--lite2", action="store_true", help="the other encoder, to compare with")
     parser.add_argument("--keep", action="store_true", help="what came out of each epoch, too")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()

@@ -100,12 +100,8 @@ def test_encoder_is_efficientnet_lite0():
     unfolded = sum(int(np.prod(c.kernel_shape)) + 2 * c.channels_out for c in ENCODER)
 
     assert unfolded + classifier == 4_652_008
-    assert [c.channels_out for c in ENCODER if c.name in unet_net._TAPS.values()] == [
-        24,
-        40,
-        112,
-        320,
-    ]
+    taps = {c.name: c.channels_out for c in ENCODER if c.name in unet_net._TAPS.values()}
+    assert taps == {"quarter": 24, "eighth": 40, "sixteenth": 112, "thirtysecond": 320}
     assert sum(c.stride == 2 for c in ENCODER) == 5
 
 
