@@ -50,10 +50,13 @@ JoinMethod = Literal["guided", "bilinear"]
 REFERENCE_SIDE = 256
 """Short side, in pixels, of the picture that radii refer to."""
 
-JOIN_RADIUS = 8
+JOIN_RADIUS = 2
+NODE_JOIN_RADIUS = 8
 JOIN_EPSILON = 1e-3
-"""Of the guided join, in pixels of a work picture with a short side of 256. On predictions, 16 has
-0.02 to 0.06 dB more PSNR and 3 % less colourfulness, 4 has 0.02 to 0.05 dB less and 2 % more."""
+"""Of the guided join, in pixels of a work picture with a short side of 256. A regressor that sees
+the picture as a whole answers smoothly: with 8 instead of 2, predictions of ``unet`` have 0.8 %
+more CIEDE2000 at the same colourfulness. One that answers node by node wants the wider one: with 2,
+predictions of ``sift-dense`` have 0.08 dB less PSNR and 4 % more colourfulness."""
 
 DEFAULT_STEP = 4
 """Distance of nodes, in pixels, where no features stage has a grid of its own."""
@@ -203,7 +206,8 @@ class Pipeline:
             Encoded sRGB.
         """
         shape = work_shape(lightness.shape, self.work_size)
-        joined = JoinedChroma(prediction, lightness, shape, self.join)
+        radius = NODE_JOIN_RADIUS if self.regressor.per_node else JOIN_RADIUS
+        joined = JoinedChroma(prediction, lightness, shape, self.join, radius)
         scene = _scene(lightness, side)
         pixels = np.empty((*lightness.shape, 3), dtype=dtype)
         for inner, outer in _stripes(lightness.shape, self.refiners, scene.scale):
@@ -365,6 +369,8 @@ class JoinedChroma:
         ``guided``: the fast guided filter (He & Sun, "Fast Guided Filter", 2015): coefficients are
         computed on the work picture, brought to full size, and applied to full-size lightness.
         ``bilinear``: interpolation between the nodes.
+    radius : int
+        Of the guided filter, in pixels of a work picture with a short side of 256.
     """
 
     def __init__(
@@ -373,6 +379,7 @@ class JoinedChroma:
         lightness: FloatArray,
         shape: tuple[int, int],
         join: JoinMethod = "guided",
+        radius: int = JOIN_RADIUS,
     ) -> None:
         self._lightness = lightness
         self._size = shape
@@ -382,9 +389,9 @@ class JoinedChroma:
         if self._guided:
             work = lightness if shape == lightness.shape else area_shrink(lightness, shape)
             on_pixels = self._at(np.arange(shape[0]), np.arange(shape[1]))
-            radius = max(1, round(JOIN_RADIUS * min(shape) / REFERENCE_SIDE))
+            pixels = max(1, round(radius * min(shape) / REFERENCE_SIDE))
             self._slope, self._offset = guided_coefficients(
-                on_pixels, work / np.float32(100), radius, JOIN_EPSILON
+                on_pixels, work / np.float32(100), pixels, JOIN_EPSILON
             )
 
     def __call__(self, start: int, stop: int) -> FloatArray:

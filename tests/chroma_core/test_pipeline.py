@@ -22,7 +22,16 @@ from chroma_core.errors import ContractError, InputError, OptionError, StageErro
 from chroma_core.features.none import NoFeatures, NoFeaturesOptions
 from chroma_core.features.patch import PatchFeatures, PatchFeaturesOptions
 from chroma_core.options import NoOptions, Options, option
-from chroma_core.pipeline import JoinedChroma, Pipeline, lightness_of, merge, refine, work_shape
+from chroma_core.pipeline import (
+    JOIN_RADIUS,
+    NODE_JOIN_RADIUS,
+    JoinedChroma,
+    Pipeline,
+    lightness_of,
+    merge,
+    refine,
+    work_shape,
+)
 from chroma_core.refiners.guided import GuidedOptions, GuidedRefiner
 from chroma_core.refiners.intensity import IntensityOptions, IntensityRefiner
 from chroma_core.refiners.joint_bilateral import JointBilateralRefiner
@@ -428,23 +437,45 @@ def test_law_the_guided_join_of_one_colour_is_that_colour(a, b):
     np.testing.assert_allclose(full, np.broadcast_to(np.float32([a, b]), full.shape), atol=2e-5)
 
 
-def test_the_guided_join_follows_the_edges_of_lightness():
+@pytest.mark.parametrize(
+    ("length", "step", "radius", "edge", "times"),
+    [
+        (128, 8, NODE_JOIN_RADIUS, 62, 3),
+        (256, 4, NODE_JOIN_RADIUS, 126, 2.9),
+        *((256, 4, JOIN_RADIUS, edge, 1.9) for edge in (125, 126, 127, 128)),
+    ],
+)
+def test_the_guided_join_follows_the_edges_of_lightness(length, step, radius, edge, times):
     """Two flat halves: the colours meet at the edge of the picture, not of the grid's cells."""
-    lightness = np.where(np.arange(128) < 62, 20, 80).astype("f4") * np.ones((128, 1), "f4")
-    grid = Grid.regular(128, 128, 8)
-    side = np.where(grid.col_positions() < 62, -20.0, 40.0) * np.ones((grid.rows, 1))
+    lightness = np.where(np.arange(length) < edge, 20, 80).astype("f4") * np.ones((length, 1), "f4")
+    grid = Grid.regular(length, length, step)
+    side = np.where(grid.col_positions() < edge, -20.0, 40.0) * np.ones((grid.rows, 1))
     chroma = np.stack([side, side], axis=-1)
 
-    guided = JoinedChroma(on_grid(chroma, grid), lightness, (128, 128), "guided")(64, 65)[0, :, 0]
-    bilinear = JoinedChroma(on_grid(chroma, grid), lightness, (128, 128), "bilinear")(64, 65)[
-        0, :, 0
-    ]
+    guided, bilinear = (
+        JoinedChroma(on_grid(chroma, grid), lightness, (length, length), method, radius)(64, 65)
+        for method in ("guided", "bilinear")
+    )
 
-    # Between nodes 8 pixels apart bilinear spreads 60 units evenly. A window of radius 4 holds
-    # that ramp beside the edge, so guided cannot make it a step, but most of it moves there.
-    steps = np.diff(guided)
-    assert steps.argmax() == 61
-    assert steps[61] > 3 * np.diff(bilinear).max()
+    # Between two nodes bilinear spreads 60 units evenly. Windows hold that ramp beside the edge,
+    # so guided cannot make it a step, but most of it moves there; the more, the wider they are.
+    steps = np.diff(guided[0, :, 0])
+    assert steps.argmax() == edge - 1
+    assert steps[edge - 1] > times * np.diff(bilinear[0, :, 0]).max()
+
+
+def test_single_nodes_are_joined_more_widely_than_what_saw_the_whole_picture():
+    gray = ramp(256, 256)
+    noisy = np.random.default_rng(5).uniform(-40, 40, (64, 64, 2)).astype("f4")
+    regressor = Fixed(lambda grid: Prediction(chroma=noisy[: grid.rows, : grid.cols], grid=grid))
+
+    spreads = []
+    for per_node in (True, False):
+        regressor.per_node = per_node
+        colour = plain(regressor=regressor, refiners=())(gray).astype(int)
+        spreads.append((colour[..., 0] - colour[..., 2]).std())
+
+    assert spreads[0] < spreads[1] / 2
 
 
 def test_the_join_gives_runs_of_rows_as_the_whole():
