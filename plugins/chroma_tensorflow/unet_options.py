@@ -47,7 +47,7 @@ class UNetTrainOptions(Options):
     average: float = option(0.999, "of the running mean of weights that is kept", ge=0, lt=1)
     validate: int = option(200, "pictures that errors are measured on after each part", ge=1)
     certainty: float = option(
-        0.1, "what the model advises: the share of places, most doubted, that fade", ge=0, le=1
+        0.06, "what the model advises: the share of places, most doubted, that fade", ge=0, le=1
     )
     parts: int = option(4, "checkpoints an epoch", ge=1, run=True)
     seed: int = option(0, "what order, cuts and wear follow from", ge=0)
