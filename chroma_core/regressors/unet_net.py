@@ -152,7 +152,14 @@ class Convolution:
 
 
 def encoder_of(blocks: Blocks) -> Iterator[Convolution]:
-    """Yield the convolutions of an encoder, in the order in which they can be computed."""
+    """Yield the convolutions of an encoder, in the order in which they can be computed.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        Its inverted residuals (Tan & Le, table 1, in the "lite" form); between a stem of 32
+        channels and a head of 1280, which stay.
+    """
     yield Convolution(
         name="stem", inputs=("gray",), channels_in=3, channels_out=32, size=3, stride=2, relu=6
     )
@@ -201,7 +208,13 @@ def encoder_of(blocks: Blocks) -> Iterator[Convolution]:
 
 
 def decoder_on(encoder: Sequence[Convolution]) -> Iterator[Convolution]:
-    """Yield the convolutions that go on from an encoder."""
+    """Yield the convolutions that go on from an encoder, to logits of a quarter of its input.
+
+    Parameters
+    ----------
+    encoder : Sequence[Convolution]
+        With answers named ``quarter``, ``eighth``, ``sixteenth``, ``thirtysecond`` and ``head``.
+    """
     rectified = float("inf")
     channels = {convolution.name: convolution.channels_out for convolution in encoder}
     yield Convolution(name="whole", inputs=("head",), channels_in=1280, channels_out=256)
@@ -260,7 +273,13 @@ class UNetShape(Options):
 
 
 def weight_shapes(shape: UNetShape) -> WeightShapes:
-    """Return the tensors of a model's files and their shapes."""
+    """Return the tensors of a model's files and their shapes.
+
+    Parameters
+    ----------
+    shape : UNetShape
+        Whether there is a file `SECOND` beside `FILE`.
+    """
     network: dict[str, tuple[int, ...]] = {}
     for convolution in CONVOLUTIONS:
         network[f"{convolution.name}.kernel"] = convolution.kernel_shape
