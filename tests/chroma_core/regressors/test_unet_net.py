@@ -20,14 +20,17 @@ from chroma_core.regressors.unet_net import (
     FILE,
     GRAYS_SHARE,
     LEAST_KEPT,
+    LITE0,
     MULTIPLE,
     SECOND,
     STEP,
     Decoding,
     UNetShape,
     confidence_of,
+    decoder_on,
     decoding_at,
     doubts_of,
+    encoder_of,
     prediction_of,
     tilted,
     weight_shapes,
@@ -103,6 +106,28 @@ def test_encoder_is_efficientnet_lite0():
     taps = {c.name: c.channels_out for c in ENCODER if c.name in unet_net._TAPS.values()}
     assert taps == {"quarter": 24, "eighth": 40, "sixteenth": 112, "thirtysecond": 320}
     assert sum(c.stride == 2 for c in ENCODER) == 5
+
+
+def test_a_decoder_goes_on_from_any_encoder():
+    """Each convolution takes in what those that it names give, whatever the rows' widths."""
+    narrow = tuple(
+        (expansion, size, stride, 8 + row, 2)
+        for row, (expansion, size, stride, *_) in enumerate(LITE0)
+    )
+    encoder = tuple(encoder_of(narrow))
+
+    widths = {"gray": 3}
+    for convolution in (*encoder, *decoder_on(encoder)):
+        assert convolution.channels_in == sum(widths[name] for name in convolution.inputs)
+        if convolution.adds:
+            assert widths[convolution.adds] == convolution.channels_out
+        widths[convolution.name] = convolution.channels_out
+    assert [widths[name] for name in ("quarter", "eighth", "sixteenth", "thirtysecond")] == [
+        9,
+        10,
+        12,
+        14,
+    ]
 
 
 def test_weights_are_a_kernel_and_a_bias_each_and_what_decoding_needs():
